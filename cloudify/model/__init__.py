@@ -1,0 +1,1 @@
+"""Frozen values made of the standard library: what the other layers talk about."""

@@ -1,0 +1,53 @@
+"""What a catalog says about one dataset."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Literal
+
+CodecName = Literal["zstd", "blosc", "gzip", "none"]
+CODECS: tuple[CodecName, ...] = ("zstd", "blosc", "gzip", "none")
+
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+
+
+def is_valid_id(dataset_id: str) -> bool:
+    """Whether an id can stand in a URL, a catalog and a file name.
+
+    >>> is_valid_id("mpi-esm-tas"), is_valid_id("../etc")
+    (True, False)
+    """
+    return _ID.fullmatch(dataset_id) is not None and ".." not in dataset_id
+
+
+def suggest_id(text: str) -> str:
+    """Return a valid id close to `text`: lower case, every run of other characters as one ``-``.
+
+    >>> suggest_id("2 m temperature (ERA5)/v1.0")
+    '2-m-temperature-era5-v1-0'
+    """
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:128] or "dataset"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One dataset as a catalog describes it; nothing of it has been opened."""
+
+    id: str
+    driver: str
+    """Name of the opener, an entry point of ``cloudify.opener``."""
+    href: str
+    """Absolute path or URL. Never shown to anybody but the operator."""
+    title: str = ""
+    description: str = ""
+    license: str = ""
+    keywords: tuple[str, ...] = ()
+    immutable: bool = False
+    """The operator's word that the source never changes."""
+    codec: CodecName = "zstd"
+    """How chunks that we encode are compressed."""
+    options: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
+    """Given to the opener. May hold credentials: never shown."""
+    fault: str = ""
+    """Why the entry cannot be opened, where reading the catalog already told."""

@@ -1,0 +1,146 @@
+"""The settings, and the only reader of the environment.
+
+A value comes from ``CLOUDIFY_*`` in the environment, else from ``cloudify.yaml`` (or the file that ``CLOUDIFY_CONFIG``
+names), else from the default. ``cloudify config show`` prints each value with where it came from.
+"""
+
+import os
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal, Self
+from urllib.parse import urlsplit
+
+import yaml
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+
+from cloudify.errors import InvalidSettingError
+
+MIB = 2**20
+ENV_PREFIX = "CLOUDIFY_"
+
+
+def default_data_dir() -> Path:
+    """``$XDG_DATA_HOME/cloudify``, by the XDG base directory specification."""
+    home = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
+    return Path(home).expanduser() / "cloudify"
+
+
+class Settings(BaseSettings):
+    """What an operator may set. Sizes are bytes, times seconds."""
+
+    model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, extra="forbid", frozen=True)
+
+    host: str = Field("127.0.0.1", description="address to listen on")
+    port: int = Field(9000, ge=0, le=65535, description="port to listen on; 0 takes a free one")
+    root_url: str | None = Field(None, description="public root of the server's links, e.g. https://data.example.org/x")
+    trusted_proxies: str = Field(
+        "", description="comma-separated addresses or networks whose X-Forwarded-* headers are believed"
+    )
+    data_dir: Path = Field(default_factory=default_data_dir, description="where the server keeps its own files")
+
+    log_format: Literal["auto", "console", "json"] = Field("auto", description="auto: console on a terminal, else json")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least severity that is logged")
+    access_log: bool = Field(default=False, description="log a line for every request")
+
+    open_datasets: int = Field(128, ge=1, description="most datasets held open at once")
+    token_check_s: float = Field(1.0, ge=0, description="how long a directory or URL is taken as unchanged")
+    chunk_nbytes: int = Field(2 * MIB, ge=1, description="chunk size, before encoding, where the source has no chunks")
+    max_chunk_nbytes: int = Field(256 * MIB, ge=1, description="largest chunk, before encoding, that is served")
+    chunk_cache_nbytes: int = Field(256 * MIB, ge=0, description="encoded chunks kept in memory by one process")
+    read_threads: int = Field(16, ge=1, description="reads of chunks at once in one process")
+    remote_timeout_s: float = Field(30.0, gt=0, description="longest wait for a remote source")
+
+    max_body_nbytes: int = Field(2 * MIB, ge=0, description="largest request body that is read")
+    shutdown_s: float = Field(4.0, gt=0, le=5, description="time that running requests get to finish on SIGTERM")
+
+    @field_validator("root_url")
+    @classmethod
+    def _check_root_url(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        parts = urlsplit(value)
+        if (
+            parts.scheme not in {"http", "https"}
+            or not parts.hostname
+            or parts.query
+            or parts.fragment
+            or parts.username
+        ):
+            raise ValueError("expected an http or https URL without query, e.g. https://data.example.org/x")
+        return value.rstrip("/")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # the signature is the library's
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Options, then the environment, then the file."""
+        return init_settings, env_settings, InitSettingsSource(settings_cls, init_kwargs=read_file())
+
+    @classmethod
+    def load(cls, **given: object) -> Self:
+        """Read the environment and the settings file; `given` (options of a command) wins over both.
+
+        Raises
+        ------
+        InvalidSettingError
+            Naming the setting, where its value came from, and what was expected.
+        """
+        try:
+            return cls(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]  # validated
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = ".".join(str(part) for part in first["loc"]) or "settings"
+            raise InvalidSettingError(
+                f"setting {name!r} ({origin(name, given)}): {first['msg']}; `cloudify config show` lists all settings"
+            ) from error
+
+
+@lru_cache(maxsize=1)
+def load_settings() -> Settings:
+    """The settings of this process, for plugins that no server of ours configures (a plain ``xpublish.Rest``)."""
+    return Settings.load()
+
+
+def settings_file() -> Path:
+    """The settings file, whether it exists or not."""
+    return Path(os.environ.get(f"{ENV_PREFIX}CONFIG") or "cloudify.yaml")
+
+
+def read_file() -> dict[str, object]:
+    """Return what the settings file says, ``{}`` without one."""
+    path = settings_file()
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise InvalidSettingError(f"settings file {path} cannot be read: {error}") from error
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise InvalidSettingError(f"settings file {path}: expected lines of `name: value`")
+    return {str(name): value for name, value in content.items()}
+
+
+def origin(name: str, given: dict[str, object] | None = None) -> str:
+    """Where the value of the setting `name` comes from, in words."""
+    if given and given.get(name) is not None:
+        return "option"
+    if os.environ.get(ENV_PREFIX + name.upper()) is not None:
+        return f"environment {ENV_PREFIX}{name.upper()}"
+    if name in read_file():
+        return f"file {settings_file()}"
+    return "default"
+
+
+def log_style(settings: Settings, *, terminal: bool) -> Literal["console", "json"]:
+    """Resolve ``log_format: auto``."""
+    if settings.log_format == "auto":
+        return "console" if terminal else "json"
+    return settings.log_format
