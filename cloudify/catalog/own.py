@@ -1,0 +1,163 @@
+"""Our own catalog format: a YAML file that names datasets.
+
+::
+
+    cloudify: 1
+    title: My archive
+    datasets:
+      sst-monthly:
+        href: data/sst.nc          # a path, relative to this file, or a URL
+        driver: netcdf             # where the ending does not tell
+        title: Monthly sea surface temperature
+        description: ...
+        license: CC-BY-4.0
+        keywords: [ocean, monthly]
+        immutable: true            # the source never changes
+        codec: zstd                # or blosc, gzip, none
+        options: {}                # given to the opener
+
+A fault costs only the entry it is in: the file and line are reported and the other entries are served.
+"""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import ClassVar
+
+import yaml
+
+from cloudify.catalog.catalog import Catalog, Fault
+from cloudify.catalog.driver import absolute_href, guess_driver
+from cloudify.model.entry import CODECS, Entry, is_valid_id, suggest_id
+
+FORMAT_VERSION = "1"
+MAX_NBYTES = 64 * 2**20
+"""A catalog of 10,000 entries is about 3 MB."""
+
+
+def read_catalog(path: Path) -> Catalog:
+    """Read one catalog file; whatever is wrong with it comes back as faults."""
+    try:
+        if path.stat().st_size > MAX_NBYTES:
+            return _unreadable(path, 0, f"a file of at most {MAX_NBYTES} bytes", "a larger one")
+        root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 0
+        return _unreadable(path, line, "YAML", f"{error.problem}")
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
+        return _unreadable(path, 0, "a readable YAML file", getattr(error, "strerror", None) or type(error).__name__)
+    return _Reader(path).read(root)
+
+
+def _unreadable(path: Path, line: int, expected: str, found: str) -> Catalog:
+    return Catalog(faults=(Fault(str(path), line, expected, found),))
+
+
+class _Reader:
+    """Turns the nodes of one file into entries, collecting faults with their lines."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.faults: list[Fault] = []
+
+    def read(self, root: yaml.Node | None) -> Catalog:
+        fields = dict(self._pairs(root, "a mapping with the key `datasets`", known=("cloudify", "title", "datasets")))
+        version = fields.get("cloudify")
+        if version is not None and version.value != FORMAT_VERSION:
+            self._fault(version, f"cloudify: {FORMAT_VERSION}")
+        if root is not None and "datasets" not in fields:
+            self._fault(root, "the key `datasets`", "none")
+        datasets = fields.get("datasets")
+        title = self._text(fields["title"]) if "title" in fields else ""
+        entries = tuple(self._entries(datasets)) if datasets is not None else ()
+        return Catalog(entries, tuple(self.faults), title or "")
+
+    def _entries(self, node: yaml.Node) -> Iterator[Entry]:
+        for dataset_id, value in self._pairs(node, "a mapping of dataset ids"):
+            if not is_valid_id(dataset_id):
+                self._fault(value, f"an id such as {suggest_id(dataset_id)!r}", repr(dataset_id))
+                continue
+            before = len(self.faults)
+            entry = self._entry(dataset_id, value)
+            if entry is not None and len(self.faults) == before:
+                yield entry
+            else:
+                reasons = "; ".join(f"line {f.line}: expected {f.expected}" for f in self.faults[before:])
+                yield Entry(dataset_id, driver="", href="", fault=f"its catalog entry is faulty ({reasons})")
+
+    def _entry(self, dataset_id: str, node: yaml.Node) -> Entry | None:
+        fields = dict(self._pairs(node, "a mapping with the key `href`", known=(*self._READERS, "href", "driver")))
+        href = self._text(fields["href"]) if "href" in fields else None
+        if not href:
+            if "href" not in fields and isinstance(node, yaml.MappingNode):
+                self._fault(node, "the key `href`", "none")
+            return None
+        href = absolute_href(href, self.path.resolve().parent)
+        driver = self._text(fields["driver"]) if "driver" in fields else guess_driver(href)
+        if not driver:
+            self._fault(fields["href"], "a file whose ending tells its driver, or the key `driver`")
+            return None
+        given = {name: read(self, fields[name]) for name, read in self._READERS.items() if name in fields}
+        return Entry(dataset_id, driver, href, **given)  # type: ignore[arg-type]  # a wrong type is a fault above
+
+    def _text(self, node: yaml.Node) -> str:
+        if isinstance(node, yaml.ScalarNode) and node.tag != "tag:yaml.org,2002:null":
+            return str(node.value)
+        self._fault(node, "text")
+        return ""
+
+    def _texts(self, node: yaml.Node) -> tuple[str, ...]:
+        if isinstance(node, yaml.SequenceNode):
+            return tuple(self._text(item) for item in node.value)
+        self._fault(node, "a list of texts")
+        return ()
+
+    def _flag(self, node: yaml.Node) -> bool:
+        if node.tag != "tag:yaml.org,2002:bool":
+            self._fault(node, "true or false")
+        return node.value in {"true", "True", "TRUE", "yes", "Yes", "YES", "on", "On", "ON"}
+
+    def _codec(self, node: yaml.Node) -> str:
+        if node.value not in CODECS:
+            self._fault(node, f"one of {', '.join(CODECS)}")
+        return str(node.value)
+
+    def _options(self, node: yaml.Node) -> dict[str, object]:
+        if not isinstance(node, yaml.MappingNode):
+            self._fault(node, "a mapping")
+            return {}
+        return {str(name): value for name, value in yaml.safe_load(yaml.serialize(node)).items()}
+
+    _READERS: ClassVar[dict[str, Callable[["_Reader", yaml.Node], object]]] = {
+        "title": _text, "description": _text, "license": _text, "keywords": _texts,
+        "immutable": _flag, "codec": _codec, "options": _options,
+    }  # fmt: skip
+
+    def _pairs(
+        self, node: yaml.Node | None, expected: str, known: tuple[str, ...] = ()
+    ) -> Iterator[tuple[str, yaml.Node]]:
+        """Yield the keys and values of a mapping; report another kind of node, and keys twice or not `known`."""
+        if not isinstance(node, yaml.MappingNode):
+            self._fault(node, expected)
+            return
+        seen: set[str] = set()
+        for key, value in node.value:
+            name = str(key.value)
+            if name in seen:
+                self._fault(key, f"{name!r} once")
+            elif known and name not in known:
+                self._fault(key, f"one of {', '.join(known)}")
+            else:
+                seen.add(name)
+                yield name, value
+
+    def _fault(self, node: yaml.Node | None, expected: str, found: str = "") -> None:
+        line = node.start_mark.line + 1 if node is not None else 1
+        self.faults.append(Fault(str(self.path), line, expected, found or _describe(node)))
+
+
+def _describe(node: yaml.Node | None) -> str:
+    if isinstance(node, yaml.ScalarNode):
+        return repr(node.value[:80]) if node.value else "nothing"
+    if isinstance(node, yaml.MappingNode):
+        return "a mapping"
+    return "a list" if isinstance(node, yaml.SequenceNode) else "nothing"

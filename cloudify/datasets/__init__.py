@@ -1,0 +1,1 @@
+"""Entries become datasets: opened when first used, held while used, closed after."""

@@ -1,0 +1,68 @@
+"""The only door through which an entry becomes a dataset."""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from importlib.metadata import EntryPoint, entry_points
+from typing import Protocol
+
+import structlog
+import xarray as xr
+
+from cloudify.datasets.opened import Opened
+from cloudify.datasets.source import explain, failures
+from cloudify.datasets.token import version_token
+from cloudify.errors import UnreadableDatasetError
+from cloudify.model.entry import Entry
+
+GROUP = "cloudify.opener"
+log = structlog.get_logger(__name__)
+
+
+class Opener(Protocol):
+    """Reads one kind of source. Found by the entry point group ``cloudify.opener``, under the name of the driver."""
+
+    def __call__(self, entry: Entry, *, timeout_s: float) -> Mapping[str, xr.Dataset]:
+        """Return the source's groups (``/`` is the root), lazily, with the values that it stores: nothing decoded."""
+        ...
+
+
+@lru_cache(maxsize=1)
+def openers() -> dict[str, EntryPoint]:
+    """Return the installed openers by driver; none is imported."""
+    return {point.name: point for point in entry_points(group=GROUP)}
+
+
+def open_entry(entry: Entry, *, timeout_s: float) -> Opened:
+    """Open an entry.
+
+    Raises
+    ------
+    UnreadableDatasetError
+        With a reason that names no path; the operator's log has the whole of it.
+    """
+    if entry.fault:
+        raise UnreadableDatasetError(entry.id, entry.fault)
+    if entry.driver not in openers():
+        known = ", ".join(sorted(openers()))
+        raise UnreadableDatasetError(entry.id, f"no opener for the driver {entry.driver!r}; there are {known}")
+    try:
+        opener: Opener = openers()[entry.driver].load()
+        before = version_token(entry, timeout_s=timeout_s)
+        groups = opener(entry, timeout_s=timeout_s)
+        token = version_token(entry, timeout_s=timeout_s)
+    except failures() as error:
+        log.warning("dataset cannot be opened", dataset=entry.id, href=entry.href, exc_info=error)
+        raise UnreadableDatasetError(entry.id, _reason(entry, error)) from error
+    if token != before:
+        raise UnreadableDatasetError(entry.id, "its source is being written; try again")
+    return Opened(entry, token, groups, stored=True)
+
+
+def _reason(entry: Entry, error: Exception) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "its source is not there"
+    if isinstance(error, EOFError):
+        return "its source is truncated"
+    if isinstance(error, ImportError):
+        return f"the opener {entry.driver!r} cannot be imported ({explain(error)}); `cloudify doctor` says why"
+    return f"the opener {entry.driver!r} failed ({explain(error)}); the server's log has the details"

@@ -1,0 +1,42 @@
+"""An opened entry."""
+
+from collections.abc import Callable, Mapping
+from threading import Lock
+from typing import TypeVar
+
+import xarray as xr
+
+from cloudify.datasets.decode import decode_groups
+from cloudify.model.entry import Entry
+
+T = TypeVar("T")
+
+
+class Opened:
+    """One dataset, read-only, as it was at one version token.
+
+    Safe to use from many threads. It is closed when the last user lets go of it: the file handles belong to the
+    arrays, and go with them.
+    """
+
+    def __init__(self, entry: Entry, token: str, groups: Mapping[str, xr.Dataset], *, stored: bool) -> None:
+        self.entry = entry
+        self.token = token
+        self.groups = groups
+        """Path of each group (``/`` is the root) -> its variables, with the values that the source stores."""
+        self.stored = stored
+        """Whether the groups come from a file or store of which we know the encoding; False for Python objects."""
+        self._derived: dict[str, object] = {}
+        self._lock = Lock()
+
+    def derived(self, name: str, make: Callable[["Opened"], T]) -> T:
+        """Return what an upper layer makes of this dataset, made once and kept for as long as the dataset."""
+        with self._lock:
+            if name not in self._derived:
+                self._derived[name] = make(self)
+            return self._derived[name]  # type: ignore[return-value]  # one name, one type
+
+    @property
+    def tree(self) -> xr.DataTree:
+        """The dataset as users of xarray expect it: times, masks and scales decoded."""
+        return self.derived("tree", lambda opened: decode_groups(opened.groups))

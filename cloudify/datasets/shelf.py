@@ -1,0 +1,159 @@
+"""The datasets of a server: opened on first use, at most so many at once, never stale."""
+
+from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from threading import Lock
+from time import monotonic
+
+import httpx
+
+from cloudify.datasets.open import open_entry
+from cloudify.datasets.opened import Opened
+from cloudify.datasets.token import is_cheap, version_token
+from cloudify.errors import UnknownDatasetError, UnreadableDatasetError
+from cloudify.model.entry import Entry
+
+FAILURE_S = 2.0
+"""A dataset that could not be opened is not tried again before this: 64 readers of it cost one attempt."""
+
+
+@dataclass(slots=True)
+class _Place:
+    """What the shelf knows of one entry."""
+
+    entry: Entry
+    lock: Lock = field(default_factory=Lock)
+    """Held while opening: one opens, the others wait for it."""
+    checked_at: float = 0.0
+    failure: str = ""
+    """Why the last attempt to open it failed."""
+    failed_at: float = 0.0
+
+
+class Shelf:
+    """Datasets by id. Safe to use from many threads.
+
+    A dataset that falls off the shelf is closed when its last reader has finished with it.
+
+    Parameters
+    ----------
+    limit
+        Most datasets held open at once.
+    check_s
+        How long a directory or URL is taken as unchanged, in seconds. Files are looked at every time.
+    timeout_s
+        Longest wait for a remote source, in seconds.
+    """
+
+    def __init__(self, entries: Iterable[Entry], *, limit: int, check_s: float, timeout_s: float) -> None:
+        self._places = {entry.id: _Place(entry) for entry in entries}
+        self._limit, self._check_s, self._timeout_s = limit, check_s, timeout_s
+        self._held: OrderedDict[str, Opened] = OrderedDict()
+        self._lock = Lock()
+
+    def __contains__(self, dataset_id: str) -> bool:
+        """Whether an entry has this id."""
+        return dataset_id in self._places
+
+    def ids(self) -> list[str]:
+        """Return the ids of all entries, those included that cannot be opened."""
+        return list(self._places)
+
+    def entry(self, dataset_id: str) -> Entry | None:
+        """Return what the catalog says of a dataset, None where it has none; nothing is opened."""
+        place = self._places.get(dataset_id)
+        return place.entry if place else None
+
+    def failure(self, dataset_id: str) -> str:
+        """Return why the last attempt to open a dataset failed, ``""`` if it did not."""
+        place = self._places[dataset_id]
+        return place.entry.fault or place.failure
+
+    def peek(self, dataset_id: str) -> Opened | None:
+        """Return a dataset if it is open and was found unchanged just now, at the cost of one system call.
+
+        Raises
+        ------
+        UnknownDatasetError
+            If no entry has this id.
+        """
+        place = self._place(dataset_id)
+        with self._lock:
+            opened = self._held.get(dataset_id)
+            if opened is None:
+                return None
+            self._held.move_to_end(dataset_id)
+        if monotonic() - place.checked_at < self._check_s and not is_cheap(place.entry):
+            return opened
+        return opened if is_cheap(place.entry) and self.is_current(opened) else None
+
+    def get(self, dataset_id: str) -> Opened:
+        """Return a dataset as its source is now, opening it if need be. Blocks.
+
+        Raises
+        ------
+        UnknownDatasetError
+            If no entry has this id.
+        UnreadableDatasetError
+            If it cannot be opened.
+        """
+        opened = self.peek(dataset_id)
+        if opened is not None:
+            return opened
+        place = self._place(dataset_id)
+        with place.lock:
+            opened = self.peek(dataset_id)  # another thread may have opened it meanwhile
+            if opened is not None:
+                return opened
+            with self._lock:
+                opened = self._held.get(dataset_id)
+            if opened is None or not self.is_current(opened):
+                opened = self._open(place)
+            place.checked_at = monotonic()
+            return opened
+
+    def is_current(self, opened: Opened) -> bool:
+        """Whether the source still is what it was when the dataset was opened."""
+        try:
+            return version_token(opened.entry, timeout_s=self._timeout_s) == opened.token
+        except (OSError, httpx.HTTPError):
+            return False
+
+    def has_changed(self, dataset_id: str, token: str) -> bool:
+        """Whether a source is known to differ from what it was at `token`, at the cost of one system call."""
+        place = self._place(dataset_id)
+        if not is_cheap(place.entry):
+            return False  # the next check tells
+        try:
+            return version_token(place.entry, timeout_s=self._timeout_s) != token
+        except OSError:
+            return True
+
+    def close(self) -> None:
+        """Let go of every dataset."""
+        with self._lock:
+            self._held.clear()
+
+    def _open(self, place: _Place) -> Opened:
+        if place.failure and monotonic() - place.failed_at < FAILURE_S:
+            raise UnreadableDatasetError(place.entry.id, place.failure)
+        with self._lock:
+            self._held.pop(place.entry.id, None)
+        try:
+            opened = open_entry(place.entry, timeout_s=self._timeout_s)
+        except UnreadableDatasetError as error:
+            place.failure, place.failed_at = error.reason, monotonic()
+            raise
+        place.failure = ""
+        with self._lock:
+            self._held[place.entry.id] = opened
+            while len(self._held) > self._limit:
+                self._held.popitem(last=False)
+        return opened
+
+    def _place(self, dataset_id: str) -> _Place:
+        place = self._places.get(dataset_id)
+        if place is None:
+            raise UnknownDatasetError(dataset_id, self._places)
+        return place

@@ -1,0 +1,48 @@
+"""What openers share: how raw values are asked for, and what a failing source raises."""
+
+import sys
+import zlib
+from typing import Any, Final
+
+import httpx
+
+RAW: Final[dict[str, Any]] = {
+    "mask_and_scale": False,
+    "decode_times": False,
+    "decode_timedelta": False,
+    "concat_characters": False,
+    "decode_coords": False,
+    "create_default_indexes": False,  # would read every coordinate
+    "cache": False,  # would keep every variable ever read
+    "chunks": None,
+}
+"""Arguments of `xarray.open_groups` for the values that the source stores, read when they are asked for."""
+
+_FAILURES: Final = (
+    OSError,
+    RuntimeError,  # HDF5, codecs
+    ValueError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    EOFError,
+    AttributeError,
+    AssertionError,
+    ImportError,
+    httpx.HTTPError,
+    zlib.error,
+)
+"""Seen with netCDF4, h5netcdf, scipy, zarr and numcodecs on files that are not what they say."""
+
+
+def failures() -> tuple[type[Exception], ...]:
+    """Return what opening or reading a source may raise: ``except failures() as error``."""
+    aiohttp = sys.modules.get("aiohttp")  # its errors cannot be raised before it is imported
+    return (*_FAILURES, aiohttp.ClientError) if aiohttp else _FAILURES
+
+
+def explain(error: BaseException) -> str:
+    """Say what went wrong in one line without naming paths: only the operator's log may hold those."""
+    if isinstance(error, OSError) and error.errno is not None and error.strerror:
+        return f"{type(error).__name__}: {error.strerror}"
+    return type(error).__name__
