@@ -1,0 +1,1 @@
+"""The command ``cloudify``. Each command imports what it needs when it runs, so that ``--help`` answers at once."""

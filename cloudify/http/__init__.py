@@ -1,0 +1,1 @@
+"""HTTP: the first layer that may say "fastapi". What every route shares."""

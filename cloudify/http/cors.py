@@ -1,0 +1,51 @@
+"""Cross-origin reads of public data: any page may read it, none with credentials.
+
+Pages (HTML) and answers to a request with a cookie are for this origin only.
+"""
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+READS = "GET, HEAD, OPTIONS"
+MAX_AGE_S = 86_400
+PREFLIGHT = {
+    "access-control-allow-origin": "*",
+    "access-control-allow-methods": READS,
+    "access-control-allow-headers": "Range, If-Range, If-None-Match, If-Modified-Since, Cache-Control, Content-Type",
+    "access-control-max-age": str(MAX_AGE_S),
+    "vary": "Origin, Access-Control-Request-Headers",
+    "allow": READS,
+    "content-length": "0",
+}
+EXPOSED = "Content-Length, Content-Range, ETag, Retry-After, X-Request-ID"
+
+
+class PublicReads:
+    """ASGI layer that answers preflights and marks answers as readable from any origin."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer OPTIONS; else pass the request on and add the headers to its answer."""
+        if scope["type"] != "http" or b"cookie" in dict(scope["headers"]):
+            await self.app(scope, receive, send)
+            return
+        if scope["method"] == "OPTIONS":
+            headers = [(name.encode(), value.encode()) for name, value in PREFLIGHT.items()]
+            await send({"type": "http.response.start", "status": 204, "headers": headers})
+            await send({"type": "http.response.body", "body": b""})
+            return
+
+        async def marked(message: Message) -> None:
+            if message["type"] == "http.response.start" and not _is_page(message):
+                headers = MutableHeaders(scope=message)
+                headers["access-control-allow-origin"] = "*"
+                headers["access-control-expose-headers"] = EXPOSED
+            await send(message)
+
+        await self.app(scope, receive, marked)
+
+
+def _is_page(message: Message) -> bool:
+    return Headers(raw=message["headers"]).get("content-type", "").startswith("text/html")

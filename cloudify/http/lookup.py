@@ -1,0 +1,122 @@
+"""Dataset id -> hierarchy of keys, whoever provides the dataset.
+
+Our own provider offers a shelf; what others provide (a plain ``xpublish.Rest({...})``, third-party plugins) are Python
+objects and served in their stored form.
+"""
+
+from secrets import token_hex
+from threading import Lock
+from time import monotonic
+from typing import Protocol, runtime_checkable
+
+import xarray as xr
+from fastapi import HTTPException
+from xpublish.plugins import Dependencies
+
+from cloudify.chunks.encode import Codec
+from cloudify.chunks.hierarchy import Hierarchy
+from cloudify.datasets.opened import Opened
+from cloudify.datasets.shelf import Shelf
+from cloudify.datasets.stored import stored_form
+from cloudify.errors import UnknownDatasetError
+from cloudify.model.entry import Entry
+from cloudify.settings import Settings
+
+
+@runtime_checkable
+class ShelfProvider(Protocol):
+    """A plugin that provides datasets from a shelf."""
+
+    shelf: Shelf
+
+
+class Lookup:
+    """Finds the hierarchy of a dataset. Safe to use from many threads."""
+
+    def __init__(self, deps: Dependencies, settings: Settings) -> None:
+        self._deps, self._settings = deps, settings
+        self._shelves: list[Shelf] | None = None
+        self._foreign: dict[str, tuple[xr.DataTree, Opened, float]] = {}
+        self._lock = Lock()
+        self._start = token_hex(8)
+        self._objects = 0
+
+    def ready(self, dataset_id: str) -> Hierarchy | None:
+        """Return a hierarchy if that takes no more than a system call."""
+        shelf = self._shelf_of(dataset_id)
+        if shelf is not None:
+            opened = shelf.peek(dataset_id)
+            return None if opened is None else opened.derived("hierarchy", self._lay_out)
+        known = self._foreign.get(dataset_id)
+        if known is None or monotonic() - known[2] > self._settings.token_check_s:
+            return None
+        return known[1].derived("hierarchy", self._lay_out)
+
+    def get(self, dataset_id: str) -> Hierarchy:
+        """Return a hierarchy as the source is now. Blocks.
+
+        Raises
+        ------
+        UnknownDatasetError
+            If nobody provides a dataset of this id.
+        UnreadableDatasetError
+            If it cannot be opened.
+        """
+        shelf = self._shelf_of(dataset_id)
+        opened = shelf.get(dataset_id) if shelf is not None else self._foreign_dataset(dataset_id)
+        return opened.derived("hierarchy", self._lay_out)
+
+    def has_changed(self, dataset_id: str, hierarchy: Hierarchy) -> bool:
+        """Whether the source is known to have been replaced since, so that what was just read belongs to neither."""
+        shelf = self._shelf_of(dataset_id)
+        return shelf is not None and shelf.has_changed(dataset_id, hierarchy.token)
+
+    def _shelf_of(self, dataset_id: str) -> Shelf | None:
+        if self._shelves is None:
+            plugins = self._deps.plugins().values()
+            self._shelves = [plugin.shelf for plugin in plugins if isinstance(plugin, ShelfProvider)]
+        return next((shelf for shelf in self._shelves if dataset_id in shelf), None)
+
+    def _foreign_dataset(self, dataset_id: str) -> Opened:
+        try:
+            tree = self._deps.datatree(dataset_id, "")  # type: ignore[call-arg]  # declared without arguments
+        except HTTPException as error:
+            raise UnknownDatasetError(dataset_id, self._deps.dataset_ids()) from error
+        with self._lock:
+            known = self._foreign.get(dataset_id)
+            if known is not None and known[0] is tree:
+                opened = known[1]
+            else:
+                self._objects += 1
+                entry = Entry(dataset_id, driver="object", href="")
+                opened = Opened(entry, f"{self._start}-{self._objects}", _groups(tree), stored=False)
+            self._foreign.pop(dataset_id, None)
+            self._foreign[dataset_id] = (tree, opened, monotonic())
+            while len(self._foreign) > self._settings.open_datasets:
+                del self._foreign[next(iter(self._foreign))]
+            return opened
+
+    def _lay_out(self, opened: Opened) -> Hierarchy:
+        groups, omitted = opened.groups, {}
+        if not opened.stored:
+            forms = {path: stored_form(ds) for path, ds in opened.groups.items()}
+            groups = {path: form for path, (form, _) in forms.items()}
+            omitted = {
+                f"{path}/{name}".strip("/"): why for path, (_, left) in forms.items() for name, why in left.items()
+            }
+        return Hierarchy.build(
+            groups,
+            token=opened.token,
+            codec=Codec(opened.entry.codec),
+            stored=opened.stored,
+            chunk_nbytes=self._settings.chunk_nbytes,
+            max_chunk_nbytes=self._settings.max_chunk_nbytes,
+            omitted=omitted,
+            immutable=opened.entry.immutable,
+        )
+
+
+def _groups(tree: xr.DataTree) -> dict[str, xr.Dataset]:
+    """Return a tree's groups by path, inherited coordinates only where they are stored."""
+    nodes = {"/" if node is tree else f"/{node.relative_to(tree)}": node for node in tree.subtree}
+    return {path: node.to_dataset(inherit=False) for path, node in nodes.items()}

@@ -1,0 +1,88 @@
+"""Failures as RFC 9457 problem details: ``application/problem+json``, for browsers an HTML page of the same."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+
+from asgi_correlation_id import correlation_id
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Scope
+
+from cloudify.errors import (
+    BusyError,
+    CloudifyError,
+    NotFoundError,
+    RefusedHostError,
+    SourceError,
+    TooLargeError,
+    UsageError,
+)
+from cloudify.http.negotiate import wants_html
+from cloudify.http.pages import render_page
+
+STATUS = {
+    NotFoundError: HTTPStatus.NOT_FOUND,
+    TooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    RefusedHostError: HTTPStatus.MISDIRECTED_REQUEST,
+    SourceError: HTTPStatus.BAD_GATEWAY,
+    BusyError: HTTPStatus.SERVICE_UNAVAILABLE,
+    UsageError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    CloudifyError: HTTPStatus.INTERNAL_SERVER_ERROR,
+}
+"""Family of failures -> status; a class has the status of its nearest ancestor here."""
+
+TYPE_PREFIX = "urn:cloudify:problems/"
+MEDIA_TYPE = "application/problem+json"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What an error answer says."""
+
+    code: str
+    status: HTTPStatus
+    detail: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, error: CloudifyError) -> "Problem":
+        """Return the problem of a failure we foresaw."""
+        status = next(STATUS[family] for family in type(error).__mro__ if family in STATUS)
+        headers = {"retry-after": str(error.retry_after_s)} if isinstance(error, BusyError) else {}
+        return cls(error.code, status, str(error), headers)
+
+    @classmethod
+    def of_status(cls, status: int, detail: str, headers: Mapping[str, str] | None = None) -> "Problem":
+        """Return the problem of a bare status; its code is the status's own phrase, e.g. ``method-not-allowed``."""
+        known = HTTPStatus(status)
+        return cls(known.phrase.lower().replace(" ", "-"), known, detail, headers or {})
+
+    def response(self, scope: Scope) -> Response:
+        """Write the answer to one request."""
+        request_id = correlation_id.get()
+        content = {
+            "type": TYPE_PREFIX + self.code,
+            "title": self.status.phrase,
+            "status": int(self.status),
+            "detail": self.detail,
+            "instance": scope["path"][:1024],
+        } | ({"request-id": request_id} if request_id else {})
+        headers = {"cache-control": "no-store", "vary": "Accept", **self.headers}
+        if wants_html(Request(scope)):
+            return render_page("problem.html", scope, status=self.status, headers=headers, problem=content)
+        body = json.dumps(content, ensure_ascii=True, separators=(",", ":")).encode()
+        return Response(body, self.status, headers, MEDIA_TYPE)
+
+
+def not_found(scope: Scope) -> Problem:
+    """Return the problem of a path that no route serves."""
+    path = scope["path"]
+    shown = path if len(path) <= 200 else path[:200] + "..."  # noqa: PLR2004
+    return Problem.of_status(404, f"nothing is served at {shown!r}; / shows what there is")
+
+
+def not_allowed(method: str, allowed: str) -> Problem:
+    """Return the problem of a method that a route has not."""
+    return Problem.of_status(405, f"{method[:32]} is not possible here; {allowed} is", {"allow": allowed})

@@ -1,0 +1,78 @@
+"""``GET /``: the landing page; ``/docs``: the API documentation; ``/static/{name}``: what pages are made of."""
+
+from typing import Any
+
+from fastapi import APIRouter
+from pydantic import ConfigDict
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.staticfiles import StaticFiles
+from xpublish.plugins import Plugin, hookimpl
+
+import cloudify
+from cloudify.datasets.shelf import Shelf
+from cloudify.http.deps import DatasetIds
+from cloudify.http.hosts import root_url
+from cloudify.http.negotiate import wants_html
+from cloudify.http.pages import WEB, render_page
+from cloudify.http.report import PluginReport
+from cloudify.settings import Settings
+
+
+class PagesPlugin(Plugin):
+    """Pages that belong to no single dataset."""
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    name: str = "cloudify_pages"
+    settings: Settings
+    shelf: Shelf
+    report: PluginReport
+    title: str = ""
+
+    @hookimpl
+    def app_router(self) -> APIRouter:
+        """Wire the routes."""
+        router = APIRouter(tags=["pages"])
+
+        def landing_page(request: Request, ids: DatasetIds) -> Response:
+            """What this server serves: a page for browsers, JSON for programs or with `?f=json`."""
+            root = root_url(request, self.settings)
+            rows = [self._describe(root, dataset_id) for dataset_id in dict.fromkeys(ids)]
+            title = self.title or "cloudify"
+            if wants_html(request):
+                return render_page(
+                    "landing.html", request.scope, root=root, title=title, datasets=rows, report=self.report
+                )
+            links = {
+                name: f"{root}/{name}" for name in ("datasets", "plugins", "health", "ready", "docs", "openapi.json")
+            }
+            content = {"title": title, "cloudify": cloudify.__version__, "links": links, "datasets": rows}
+            return JSONResponse(content, headers={"vary": "Accept"})
+
+        def api_docs(request: Request) -> Response:
+            """The API documentation; works offline."""
+            return render_page("docs.html", request.scope, root=root_url(request, self.settings))
+
+        router.add_api_route("/", landing_page, response_model=None)
+        router.add_api_route("/docs", api_docs, include_in_schema=False, response_model=None)
+        router.mount("/static", StaticFiles(directory=str(WEB / "static")), name="static")
+        return router
+
+    def _describe(self, root: str, dataset_id: str) -> dict[str, Any]:
+        """Return what is known of a dataset without opening it."""
+        row: dict[str, Any] = {
+            "id": dataset_id,
+            "href": f"{root}/datasets/{dataset_id}/",
+            "zarr": f"{root}/datasets/{dataset_id}/zarr",
+        }
+        entry = self.shelf.entry(dataset_id)
+        if entry is None:
+            return row | {"title": dataset_id}
+        row |= {
+            "title": entry.title or dataset_id,
+            "description": entry.description,
+            "license": entry.license,
+        }
+        failure = self.shelf.failure(dataset_id)
+        return row | ({"error": failure} if failure else {})

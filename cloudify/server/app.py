@@ -1,0 +1,102 @@
+"""``cloudify.Server``: datasets or a catalog in, an ASGI application out."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import structlog
+import xarray as xr
+from asgi_correlation_id import CorrelationIdMiddleware
+from starlette.types import ASGIApp
+from xpublish.rest import Rest
+
+import cloudify
+from cloudify.catalog.catalog import Catalog
+from cloudify.catalog.targets import read_targets
+from cloudify.datasets.shelf import Shelf
+from cloudify.errors import InvalidIdError
+from cloudify.http.compression import CompressText
+from cloudify.http.cors import PublicReads
+from cloudify.http.heads import Heads
+from cloudify.http.hosts import LOOPBACK_NAMES, KnownHosts
+from cloudify.http.limits import BodyLimit
+from cloudify.model.entry import is_valid_id, suggest_id
+from cloudify.server.discovery import load_plugins
+from cloudify.server.failures import LastResort, answer_failures
+from cloudify.settings import Settings, load_settings
+
+log = structlog.get_logger(__name__)
+Datasets = Mapping[str, xr.Dataset | xr.DataTree]
+
+
+class Server:
+    """A server of datasets.
+
+    Parameters
+    ----------
+    datasets
+        Datasets by id, or a catalog, or the path of a catalog, file or directory, or a URL.
+    settings
+        Default: those of the environment and the settings file.
+
+    Raises
+    ------
+    InvalidIdError
+        If an id cannot be part of a URL; it names one that can.
+    InvalidTargetError
+        If a path names nothing to serve.
+    """
+
+    def __init__(self, datasets: Datasets | Catalog | str | Path, *, settings: Settings | None = None) -> None:
+        self.settings = settings if settings is not None else load_settings()
+        objects: Datasets = {}
+        if isinstance(datasets, Catalog):
+            self.catalog = datasets
+        elif isinstance(datasets, str | Path):
+            self.catalog = read_targets([str(datasets)])
+        else:
+            self.catalog, objects = Catalog(), datasets
+        for dataset_id in objects:
+            if not is_valid_id(dataset_id):
+                raise InvalidIdError(dataset_id, suggest_id(dataset_id))
+        for fault in self.catalog.faults:
+            log.warning("catalog", fault=str(fault))
+        self.shelf = Shelf(
+            self.catalog.entries,
+            limit=self.settings.open_datasets,
+            check_s=self.settings.token_check_s,
+            timeout_s=self.settings.remote_timeout_s,
+        )
+        parts = {"settings": self.settings, "shelf": self.shelf, "title": self.catalog.title}
+        plugins, self.report = load_plugins(parts)
+        app_kws = {"title": "cloudify", "version": cloudify.__version__, "docs_url": None, "redoc_url": None}
+        self.rest = Rest(dict(objects), plugins=plugins, app_kws=app_kws)
+        self.app = self._wrap()
+
+    def serve(self) -> None:
+        """Serve until SIGTERM or Ctrl-C.
+
+        Raises
+        ------
+        PortInUseError
+            If another program listens on the port; it names a free one.
+        """
+        from cloudify.server.run import listen, run  # noqa: PLC0415  # uvicorn, for those who run it themselves
+
+        run(self.app, listen(self.settings.host, self.settings.port), self.settings)
+
+    def dataset_ids(self) -> list[str]:
+        """Return the id of every dataset, whoever provides it, each once."""
+        return list(dict.fromkeys(self.rest.get_datasets_from_plugins()))
+
+    def _wrap(self) -> ASGIApp:
+        """Put the layers around the routes, the outermost last."""
+        app: ASGIApp = self.rest.app
+        answer_failures(self.rest.app, self.dataset_ids)
+        app = CompressText(app)
+        app = BodyLimit(app, self.settings.max_body_nbytes)
+        app = Heads(app)
+        app = LastResort(app)
+        if f"[{self.settings.host}]" in LOOPBACK_NAMES or self.settings.host in LOOPBACK_NAMES:
+            app = KnownHosts(app, self.settings.root_url)
+        app = CorrelationIdMiddleware(app)
+        return PublicReads(app)

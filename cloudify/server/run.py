@@ -1,0 +1,82 @@
+"""Runs a server: the port first, then the application, and an end within seconds."""
+
+import errno
+import signal
+import socket
+from contextlib import suppress
+from types import FrameType
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from cloudify.errors import PortInUseError, UsageError
+from cloudify.settings import Settings
+
+BACKLOG = 2048
+LAST_PORT = 65_535
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Take the port, so that it is known to be ours before anything costly starts.
+
+    Raises
+    ------
+    PortInUseError
+        Naming the next free port.
+    UsageError
+        If the address cannot be listened on.
+    """
+    try:
+        return _bind(host, port)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise PortInUseError(port, _next_free(host, port)) from error
+        raise UsageError(f"cannot listen on {host} port {port}: {error.strerror}") from error
+
+
+def run(app: ASGIApp, sock: socket.socket, settings: Settings) -> None:
+    """Serve on a listening socket until SIGTERM or Ctrl-C; requests under way get ``shutdown_s`` to finish."""
+    config = uvicorn.Config(
+        app,
+        http="httptools",
+        loop="uvloop",
+        lifespan="off",
+        log_config=None,
+        access_log=settings.access_log,
+        timeout_graceful_shutdown=max(1, int(settings.shutdown_s)),
+        server_header=False,
+        proxy_headers=False,  # http/hosts.py believes them, from trusted proxies only
+    )
+    # uvicorn raises the signal again after its clean end; the end we want is exit status 0
+    before = signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        with suppress(KeyboardInterrupt):
+            uvicorn.Server(config).run(sockets=[sock])
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        sock.close()
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((host, port))
+        sock.listen(BACKLOG)
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+def _next_free(host: str, port: int) -> int:
+    for candidate in range(port + 1, LAST_PORT + 1):
+        with suppress(OSError):
+            _bind(host, candidate).close()
+            return candidate
+    raise UsageError(f"no port above {port} is free on {host}")
