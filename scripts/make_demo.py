@@ -34,7 +34,7 @@ def main(source: Path) -> None:
     wind["vas"] = read(source / "vas_rectilinear_grid_2D.nc")["vas"]
     wind = note(wind, "cloudify demo: uas and vas joined from two files of one simulation, written as zarr")
     for variable in wind.variables.values():
-        variable.encoding = {}
+        variable.encoding = {} if "_FillValue" in variable.attrs else {"_FillValue": None}
     chunks = {name: {"chunks": (3, 96, 192)} for name in ("uas", "vas")}
     wind.to_zarr(DEMO / "mpi-esm-wind.zarr", mode="w", zarr_format=3, consolidated=True, encoding=chunks)
 

@@ -125,7 +125,12 @@ class _Reader:
         if not isinstance(node, yaml.MappingNode):
             self._fault(node, "a mapping")
             return {}
-        return {str(name): value for name, value in yaml.safe_load(yaml.serialize(node)).items()}
+        try:
+            values = yaml.safe_load(yaml.serialize(node))
+        except yaml.YAMLError:
+            self._fault(node, "plain YAML values", "a tag")
+            return {}
+        return {str(name): value for name, value in values.items()}
 
     _READERS: ClassVar[dict[str, Callable[["_Reader", yaml.Node], object]]] = {
         "title": _text, "description": _text, "license": _text, "keywords": _texts,

@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterator
 
 _NUMBER = r"(?:0|[1-9][0-9]{0,17})"
-_V2 = re.compile(rf"(?P<array>.+)/(?P<index>{_NUMBER}(?:\.{_NUMBER})*)", re.DOTALL)
-_V3 = re.compile(rf"(?P<array>.+)/c(?P<index>(?:/{_NUMBER})*)", re.DOTALL)
+_V2 = re.compile(rf"(?P<array>.*[^/])/(?P<index>{_NUMBER}(?:\.{_NUMBER})*)", re.DOTALL)
+_V3 = re.compile(rf"(?P<array>.*[^/])/c(?P<index>(?:/{_NUMBER})*)", re.DOTALL)
 
 MAX_KEY_LENGTH = 4096
 """No key of ours is longer; a longer one is not looked at."""

@@ -61,11 +61,11 @@ def _versions() -> list[Finding]:
 
 def _plugins() -> list[Finding]:
     """Build a server without datasets, which is the one way to know what loads."""
-    import structlog
+    import logging
 
     from cloudify.server.app import Server
 
-    structlog.configure(logger_factory=structlog.ReturnLoggerFactory())  # the report is the output
+    logging.disable()  # the report is the output
     report = Server({}).report
     return [
         Finding(

@@ -47,4 +47,4 @@ def _open_remote(entry: Entry, timeout_s: float) -> Mapping[str, xr.Dataset]:
         return xr.open_groups(file, engine="h5netcdf", **RAW, **entry.options)  # type: ignore[arg-type]
     if file.size is not None and file.size > REMOTE_CLASSIC_NBYTES:
         raise ValueError(f"a netCDF classic file of {file.size} bytes over http; the most is {REMOTE_CLASSIC_NBYTES}")
-    return xr.open_groups(file, engine="scipy", **RAW, **entry.options)  # type: ignore[arg-type]
+    return {"/": xr.open_dataset(file, engine="scipy", **RAW, **entry.options)}  # type: ignore[arg-type]

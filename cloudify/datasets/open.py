@@ -1,21 +1,21 @@
 """The only door through which an entry becomes a dataset."""
 
+import logging
 from collections.abc import Mapping
 from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Protocol
 
-import structlog
 import xarray as xr
 
 from cloudify.datasets.opened import Opened
-from cloudify.datasets.source import explain, failures
+from cloudify.datasets.source import explain, failures, without_secrets
 from cloudify.datasets.token import version_token
 from cloudify.errors import UnreadableDatasetError
 from cloudify.model.entry import Entry
 
 GROUP = "cloudify.opener"
-log = structlog.get_logger(__name__)
+log = logging.getLogger(__name__)
 
 
 class Opener(Protocol):
@@ -51,7 +51,8 @@ def open_entry(entry: Entry, *, timeout_s: float) -> Opened:
         groups = opener(entry, timeout_s=timeout_s)
         token = version_token(entry, timeout_s=timeout_s)
     except failures() as error:
-        log.warning("dataset cannot be opened", dataset=entry.id, href=entry.href, exc_info=error)
+        source = without_secrets(entry.href)
+        log.warning("dataset cannot be opened", extra={"dataset": entry.id, "source": source}, exc_info=error)
         raise UnreadableDatasetError(entry.id, _reason(entry, error)) from error
     if token != before:
         raise UnreadableDatasetError(entry.id, "its source is being written; try again")

@@ -3,6 +3,7 @@
 import sys
 import zlib
 from typing import Any, Final
+from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 
@@ -39,6 +40,14 @@ def failures() -> tuple[type[Exception], ...]:
     """Return what opening or reading a source may raise: ``except failures() as error``."""
     aiohttp = sys.modules.get("aiohttp")  # its errors cannot be raised before it is imported
     return (*_FAILURES, aiohttp.ClientError) if aiohttp else _FAILURES
+
+
+def without_secrets(href: str) -> str:
+    """Return a path or URL as a log may show it: without user, password and signed query."""
+    parts = urlsplit(href)
+    if not parts.netloc:
+        return href
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
 def explain(error: BaseException) -> str:

@@ -4,7 +4,8 @@ No framework between a key and its bytes: under xpublish, FastAPI's dependency i
 what the rest does. Mounted, so that it works under a plain ``xpublish.Rest({...})`` too.
 """
 
-import structlog
+import logging
+
 from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
 
@@ -25,7 +26,7 @@ LIVE = "no-cache"
 """Caches may keep it and must ask (If-None-Match) before they use it."""
 IMMUTABLE = "public, max-age=31536000, immutable"
 
-log = structlog.get_logger(__name__)
+log = logging.getLogger(__name__)
 
 
 class ZarrBytes:
@@ -83,7 +84,7 @@ class ZarrBytes:
         except MemoryError:
             raise
         except Exception as error:  # files and graphs raise what they like, and none of it may look like a fill value
-            log.warning("chunk cannot be read", dataset=dataset_id, key=key, exc_info=error)
+            log.warning("chunk cannot be read", extra={"dataset": dataset_id, "key": key}, exc_info=error)
             raise UnreadableChunkError(key, explain(error)) from error
         if self._lookup.has_changed(dataset_id, hierarchy):
             raise SourceChangedError(key)

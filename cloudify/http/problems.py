@@ -59,16 +59,21 @@ class Problem:
         known = HTTPStatus(status)
         return cls(known.phrase.lower().replace(" ", "-"), known, detail, headers or {})
 
-    def response(self, scope: Scope) -> Response:
-        """Write the answer to one request."""
-        request_id = correlation_id.get()
-        content = {
+    def content(self) -> dict[str, str | int]:
+        """Return the members that do not depend on the request."""
+        return {
             "type": TYPE_PREFIX + self.code,
             "title": self.status.phrase,
             "status": int(self.status),
             "detail": self.detail,
-            "instance": scope["path"][:1024],
-        } | ({"request-id": request_id} if request_id else {})
+        }
+
+    def response(self, scope: Scope) -> Response:
+        """Write the answer to one request."""
+        request_id = correlation_id.get()
+        content = self.content() | {"instance": scope["path"][:1024]}
+        if request_id:
+            content["request-id"] = request_id
         headers = {"cache-control": "no-store", "vary": "Accept", **self.headers}
         if wants_html(Request(scope)):
             return render_page("problem.html", scope, status=self.status, headers=headers, problem=content)

@@ -68,11 +68,10 @@ class PagesPlugin(Plugin):
         }
         entry = self.shelf.entry(dataset_id)
         if entry is None:
-            return row | {"title": dataset_id}
-        row |= {
+            return row | {"title": dataset_id, "description": "", "license": "", "error": ""}
+        return row | {
             "title": entry.title or dataset_id,
             "description": entry.description,
             "license": entry.license,
+            "error": self.shelf.failure(dataset_id),
         }
-        failure = self.shelf.failure(dataset_id)
-        return row | ({"error": failure} if failure else {})

@@ -1,9 +1,9 @@
 """``cloudify.Server``: datasets or a catalog in, an ASGI application out."""
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 
-import structlog
 import xarray as xr
 from asgi_correlation_id import CorrelationIdMiddleware
 from starlette.types import ASGIApp
@@ -24,7 +24,7 @@ from cloudify.server.discovery import load_plugins
 from cloudify.server.failures import LastResort, answer_failures
 from cloudify.settings import Settings, load_settings
 
-log = structlog.get_logger(__name__)
+log = logging.getLogger(__name__)
 Datasets = Mapping[str, xr.Dataset | xr.DataTree]
 
 
@@ -59,7 +59,7 @@ class Server:
             if not is_valid_id(dataset_id):
                 raise InvalidIdError(dataset_id, suggest_id(dataset_id))
         for fault in self.catalog.faults:
-            log.warning("catalog", fault=str(fault))
+            log.warning("catalog fault", extra={"fault": str(fault)})
         self.shelf = Shelf(
             self.catalog.entries,
             limit=self.settings.open_datasets,

@@ -4,10 +4,10 @@ xpublish loads every entry point in one go, so that one broken distribution stop
 each is loaded, built and tried on its own; what fails is reported in the log, in ``/plugins`` and by `cloudify doctor`.
 """
 
+import logging
 from collections.abc import Mapping
 from importlib.metadata import EntryPoint, entry_points
 
-import structlog
 from xpublish.plugins import Plugin
 from xpublish.rest import Rest
 
@@ -18,7 +18,7 @@ EVERYWHERE = "xpublish.plugin"
 OURS = "cloudify.plugin"
 """Plugins of a `cloudify.Server` only; a name that is in both groups is taken from here."""
 
-log = structlog.get_logger(__name__)
+log = logging.getLogger(__name__)
 
 
 def find_plugins() -> list[EntryPoint]:
@@ -47,7 +47,7 @@ def load_plugins(parts: Mapping[str, object]) -> tuple[dict[str, Plugin], Plugin
         if plugin is not None:
             plugins[point.name] = plugin
         else:
-            log.warning("plugin is left out", plugin=point.name, path=point.value, reason=error)
+            log.warning("plugin is left out", extra={"plugin": point.name, "path": point.value, "reason": error})
         rows.append(FoundPlugin(point.name, point.value, _version(point), error))
     report.plugins.extend(sorted(rows, key=lambda row: (row.error is None, row.name)))
     return plugins, report

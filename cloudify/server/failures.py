@@ -1,8 +1,8 @@
 """Every failure of every route as a problem, xpublish's and the framework's own included."""
 
+import logging
 from collections.abc import Callable
 
-import structlog
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.datastructures import Headers, MutableHeaders
@@ -15,7 +15,7 @@ from cloudify.errors import CloudifyError, UnknownDatasetError, UnknownGroupErro
 from cloudify.http.problems import Problem, not_allowed, not_found
 
 INTERNAL = "something went wrong on our side; the request-id finds it in the server's log"
-log = structlog.get_logger(__name__)
+log = logging.getLogger(__name__)
 
 
 def answer_failures(app: FastAPI, known_ids: Callable[[], list[str]]) -> None:
@@ -34,6 +34,7 @@ def answer_failures(app: FastAPI, known_ids: Callable[[], list[str]]) -> None:
     app.add_exception_handler(CloudifyError, _foreseen)
     app.add_exception_handler(HTTPException, bare_status)
     app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(Exception, _unforeseen)
 
 
 async def _foreseen(request: Request, error: Exception) -> Response:
@@ -69,6 +70,16 @@ async def _invalid(request: Request, error: Exception) -> Response:
     return Problem.of_status(422, f"{place}: {first['msg']}").response(request.scope)
 
 
+async def _unforeseen(request: Request, error: Exception) -> Response:
+    """Log and answer; the framework then raises the failure again, for `LastResort` to end."""
+    _log(request.scope, error)
+    return Problem.of_status(500, INTERNAL).response(request.scope)
+
+
+def _log(scope: Scope, error: Exception) -> None:
+    log.error("unforeseen failure", extra={"method": scope["method"], "path": scope["path"]}, exc_info=error)
+
+
 class LastResort:
     """ASGI layer for what nobody foresaw: 500 with the request id, the traceback in the log and nowhere else."""
 
@@ -80,21 +91,23 @@ class LastResort:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        started = False
+        started = ended = False
 
         async def watched(message: Message) -> None:
-            nonlocal started
+            nonlocal started, ended
             started = True
+            ended = message["type"] == "http.response.body" and not message.get("more_body", False)
             await send(_relative(message, scope))
 
         try:
             await self.app(scope, receive, watched)
         except Exception as error:  # the last resort
-            log.exception("unforeseen failure", method=scope["method"], path=scope["path"], exc_info=error)
+            if ended:
+                return  # by `_unforeseen`
+            _log(scope, error)
             if started:
                 raise  # the connection is cut: better than an answer that looks whole
-            problem = Problem.of_status(500, INTERNAL)
-            await problem.response(scope)(scope, receive, send)
+            await Problem.of_status(500, INTERNAL).response(scope)(scope, receive, send)
 
 
 def _relative(message: Message, scope: Scope) -> Message:

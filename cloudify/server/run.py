@@ -10,6 +10,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from cloudify.errors import PortInUseError, UsageError
+from cloudify.server.protocol import Protocol
 from cloudify.settings import Settings
 
 BACKLOG = 2048
@@ -38,7 +39,7 @@ def run(app: ASGIApp, sock: socket.socket, settings: Settings) -> None:
     """Serve on a listening socket until SIGTERM or Ctrl-C; requests under way get ``shutdown_s`` to finish."""
     config = uvicorn.Config(
         app,
-        http="httptools",
+        http=Protocol,
         loop="uvloop",
         lifespan="off",
         log_config=None,

@@ -1,0 +1,118 @@
+"""Our catalog: what is right is served, what is wrong is said with file and line."""
+
+from pathlib import Path
+
+import pytest
+
+from cloudify.catalog.own import read_catalog
+from cloudify.model.entry import Entry
+
+WHOLE = """\
+cloudify: 1
+title: My archive
+datasets:
+  sst:
+    href: data/sst.nc
+    title: Sea surface temperature
+    keywords: [ocean, monthly]
+    immutable: true
+    codec: blosc
+    options: {group: deep}
+  far: {href: "https://example.org/x.zarr"}
+"""
+FAULTS = {
+    "id": ("  ../etc: {href: x.nc}", 2, "an id such as 'etc'", "'../etc'"),
+    "no href": ("  a: {title: x}", 2, "the key `href`", "none"),
+    "no mapping": ("  a: x.nc", 2, "a mapping with the key `href`", "'x.nc'"),
+    "unknown key": ("  a:\n    href: x.nc\n    hrf: y", 4, "one of title, description,", "'hrf'"),
+    "unknown driver": ("  a: {href: x.xyz}", 2, "a file whose ending tells its driver, or the key `driver`", "'x.xyz'"),
+    "codec": ("  a: {href: x.nc, codec: lzma}", 2, "one of zstd, blosc, gzip, none", "'lzma'"),
+    "flag": ("  a: {href: x.nc, immutable: maybe}", 2, "true or false", "'maybe'"),
+    "keywords": ("  a: {href: x.nc, keywords: sea}", 2, "a list of texts", "'sea'"),
+    "title": ("  a: {href: x.nc, title: [1]}", 2, "text", "a list"),
+    "options": ("  a: {href: x.nc, options: 3}", 2, "a mapping", "'3'"),
+    "empty": ("  a:", 2, "a mapping with the key `href`", "nothing"),
+    "twice": ("  good: {href: x.nc}", 2, "'good' once", "'good'"),
+}
+
+
+def read(tmp_path: Path, text: str) -> tuple[tuple[Entry, ...], list[tuple[int, str, str]], str]:
+    path = tmp_path / "c.yaml"
+    path.write_text(text)
+    catalog = read_catalog(path)
+    assert all(fault.file == str(path) for fault in catalog.faults)
+    return catalog.entries, [(f.line, f.expected, f.found) for f in catalog.faults], catalog.title
+
+
+def test_a_whole_catalog(tmp_path: Path) -> None:
+    entries, faults, title = read(tmp_path, WHOLE)
+    assert faults == []
+    assert title == "My archive"
+    sst, far = entries
+    assert sst == Entry(
+        "sst", "netcdf", str(tmp_path / "data/sst.nc"), "Sea surface temperature",
+        keywords=("ocean", "monthly"), immutable=True, codec="blosc", options={"group": "deep"},
+    )  # fmt: skip
+    assert (far.driver, far.href) == ("zarr", "https://example.org/x.zarr")
+
+
+@pytest.mark.parametrize(("text", "line", "expected", "found"), FAULTS.values(), ids=FAULTS.keys())
+def test_a_fault_costs_one_entry_and_names_its_line(
+    tmp_path: Path, text: str, line: int, expected: str, found: str
+) -> None:
+    lines = text.split("\n")
+    body = "datasets:\n" + "\n".join(lines) + "\n  good: {href: g.nc}\n"
+    entries, faults, _ = read(tmp_path, body)
+    at = line + 1 if text.startswith("  good") else line  # the second of two is the fault
+    assert len(faults) == 1
+    assert faults[0][0] == at
+    assert faults[0][1].startswith(expected)
+    assert faults[0][2] == found
+    served = [entry.id for entry in entries if not entry.fault]
+    assert served == ["good"]
+    broken = [entry for entry in entries if entry.fault]
+    assert [entry.id for entry in broken] in ([], ["a"])
+    assert all("line" in entry.fault for entry in broken)
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "expected"),
+    [
+        ("datasets: [", 1, "YAML"),
+        ("a: b: c\n", 1, "YAML"),
+        ("", 1, "a mapping with the key `datasets`"),
+        ("- 1\n", 1, "a mapping with the key `datasets`"),
+        ("title: x\n", 1, "the key `datasets`"),
+        ("datasets: 3\n", 1, "a mapping of dataset ids"),
+        ("cloudify: 2\ndatasets: {a: {href: x.nc}}\n", 1, "cloudify: 1"),
+        ("sources: {}\n", 1, "one of cloudify, title, datasets"),
+    ],
+)
+def test_a_file_that_is_no_catalog(tmp_path: Path, text: str, line: int, expected: str) -> None:
+    _, faults, _ = read(tmp_path, text)
+    assert faults[0][0] in {line, line + 1}
+    assert faults[0][1].startswith(expected)
+
+
+def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
+    (fault,) = read_catalog(tmp_path / "nowhere.yaml").faults
+    assert (fault.line, fault.expected, fault.found) == (0, "a readable YAML file", "No such file or directory")
+    (tmp_path / "b.yaml").write_bytes(b"\xff\xfe\x00")
+    assert len(read_catalog(tmp_path / "b.yaml").faults) == 1
+    assert str(fault) == f"{tmp_path / 'nowhere.yaml'}: expected a readable YAML file, found No such file or directory"
+
+
+def test_yaml_runs_nothing(tmp_path: Path) -> None:
+    canary = tmp_path / "canary"
+    text = f'datasets:\n  a: {{href: x.nc, options: {{k: !!python/object/apply:os.mkdir ["{canary}"]}}}}\n'
+    entries, faults, _ = read(tmp_path, text)
+    assert not canary.exists()
+    assert len(faults) == 1
+    assert entries[0].fault
+
+
+def test_a_deep_or_large_alias_costs_nothing(tmp_path: Path) -> None:
+    layers = "\n".join(f"  a{n}: &a{n} [{','.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 9))
+    entries, faults, _ = read(tmp_path, f"datasets:\n  a0: &a0 [x]\n{layers}\n  good: {{href: g.nc}}\n")
+    assert [entry.id for entry in entries if not entry.fault] == ["good"]
+    assert len(faults) == 9

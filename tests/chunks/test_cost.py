@@ -1,0 +1,39 @@
+"""The cost of metadata and of one chunk does not grow with the number of chunks."""
+
+import time
+
+import dask.array as da
+import httpx
+import numpy as np
+import xarray as xr
+
+from cloudify import Server
+from cloudify.testing import running
+
+
+def lazy(chunks: int) -> xr.Dataset:
+    """(x - 273.15) * 1.8 + 32 over `chunks` chunks of 16 x 16."""
+    values = da.full((chunks, 16, 16), 300.0, chunks=(1, 16, 16), dtype="float32")
+    return xr.Dataset({"t": (("time", "y", "x"), (values - 273.15) * 1.8 + 32)}, coords={"time": np.arange(chunks)})
+
+
+def test_metadata_of_100_000_chunks_takes_at_most_100_ms_of_cpu() -> None:
+    """First request, the whole process: the server runs in a thread of this one, so that all of its CPU counts."""
+    with running(Server({"warm": lazy(10), "big": lazy(100_000)}).app) as url, httpx.Client(base_url=url) as client:
+        assert client.get("/datasets/warm/zarr/zarr.json").status_code == 200
+        before = time.process_time()
+        answer = client.get("/datasets/big/zarr/zarr.json")
+        spent_s = time.process_time() - before
+        array = answer.json()["consolidated_metadata"]["metadata"]["t"]
+        assert array["shape"] == [100_000, 16, 16]
+        assert array["chunk_grid"]["configuration"]["chunk_shape"] == [1, 16, 16]
+        assert spent_s <= 0.1
+
+
+def test_a_chunk_evaluates_as_many_tasks_among_many_as_among_few() -> None:
+    """Counted, not timed: what the culled graph holds is the same for 100 and for 10,000 chunks."""
+    sizes = []
+    for chunks in (100, 10_000):
+        array = lazy(chunks)["t"].data
+        sizes.append(len(dict(array.dask.cull({(array.name, 50, 0, 0)}))))
+    assert sizes[0] == sizes[1] < 10

@@ -1,0 +1,89 @@
+"""What tests share: real servers on real sockets, real data."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PROJECT = Path(__file__).parents[1]
+DEMO = PROJECT / "cloudify" / "demo"
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a test whose program is absent, by name; under CI that is an error."""
+    for mark in item.iter_markers("program"):
+        (program,) = mark.args
+        if shutil.which(program, path=f"{os.environ['PATH']}:/usr/sbin") is None:
+            if os.environ.get("CI") == "true":
+                pytest.fail(f"{program} is absent: make system-deps", pytrace=False)
+            pytest.skip(f"{program} is absent: make system-deps")
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Name what was skipped, counted."""
+    for report in terminalreporter.stats.get("skipped", []):
+        terminalreporter.write_line(f"skipped: {report.nodeid}: {report.longrepr[2]}")
+
+
+class Process:
+    """A server in a process of its own, as a user starts it."""
+
+    def __init__(
+        self, arguments: list[str], tmp: Path, env: dict[str, str] | None = None, python: str = sys.executable
+    ) -> None:
+        self.data_dir = tmp / "data"
+        self.log = tmp / "log.txt"
+        command = [python, "-m", "cloudify", *arguments, "--port", "0", "--data-dir", str(self.data_dir)]
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("CLOUDIFY_")} | (env or {})
+        with self.log.open("w") as log:
+            self.process = subprocess.Popen(
+                command, stdout=subprocess.PIPE, stderr=log, text=True, env=environment, cwd=tmp
+            )
+        self.printed: list[str] = []
+        self.url = ""
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.printed.append(line.rstrip("\n"))
+            if line.startswith("  page "):
+                self.url = line.split()[1].rstrip("/")
+            if line.startswith("  try "):
+                break
+        assert self.url, f"no server: {self.printed} {self.log.read_text()}"
+
+    def stop(self) -> int:
+        """Ask the server to end and return its exit status."""
+        self.process.terminate()
+        assert self.process.stdout is not None
+        with self.process.stdout:
+            self.printed.extend(self.process.stdout.read().splitlines())
+        return self.process.wait(timeout=10)
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+    """The demo, started once as `cloudify demo`."""
+    server = Process(["demo"], tmp_path_factory.mktemp("demo"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Any]:
+    """Start servers of one's own: ``start("serve", "x.nc")``; they end with the test."""
+    started: list[Process] = []
+
+    def start(*arguments: str, env: dict[str, str] | None = None, python: str = sys.executable) -> Process:
+        folder = tmp_path / f"server{len(started)}"
+        folder.mkdir()
+        started.append(Process(list(arguments), folder, env, python))
+        return started[-1]
+
+    yield start
+    for server in started:
+        if server.process.poll() is None:
+            server.stop()
