@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from xpublish.plugins import Plugin, hookimpl
 
-from cloudify.chunks.attributes import json_attributes
+from cloudify.chunks.attributes import PRIVATE, json_attributes
 from cloudify.http.deps import Dataset, DataTree
 from cloudify.http.hosts import root_url
 from cloudify.http.negotiate import wants_html
@@ -57,10 +57,12 @@ def show_tree(tree: DataTree) -> HTMLResponse:
 
 
 def _representation(tree: xr.DataTree) -> str:
+    """Return xarray's HTML of a tree, of a dataset where there are no groups; without private attributes."""
     shown = tree.copy()
     for node in shown.subtree:
-        node.attrs = {name: node.attrs[name] for name in node.attrs if name in json_attributes(node.attrs)}
-    return str(shown._repr_html_())  # type: ignore[no-untyped-call]  # IPython's protocol
+        node.attrs = {name: node.attrs[name] for name in node.attrs if name not in PRIVATE}
+    visible = shown if shown.children else shown.dataset
+    return str(visible._repr_html_())  # type: ignore[no-untyped-call]  # noqa: SLF001  # IPython's protocol
 
 
 def _public(content: Any) -> Any:  # noqa: ANN401  # xarray's nested dictionary

@@ -16,7 +16,8 @@ MEANINGS = {
     "größe/0": [("größe", (0,), 2)],
 }
 NOTHING = [
-    "", "/", "0", "c", "/0", "tas/", "tas/00", "tas/01.0", "tas/-1", "tas/+1", "tas/1.", "tas/.1", "tas/1..2", "tas/1.0e3",
+    "", "/", "0", "c", "/0", "tas/", "tas/00", "tas/01.0", "tas/-1", "tas/+1", "tas/1.", "tas/.1", "tas/1..2",
+    "tas/1.0e3",
     "tas/0x1", "tas/1_0", "tas/ 1", "tas/1 ", "tas/1\n", "tas/c/", "tas/c/00", "tas/c/0/01", "tas/c/-1", "tas/c//0",
     "tas/c/0/", "tas/d/a", "tas/\u0660", "tas/\uff11", "tas/" + "9" * 19, "x" * 5000 + "/0",
 ]  # fmt: skip

@@ -1,0 +1,1 @@
+"""Benchmarks (`python -m benchmarks.bench`) and long counts (`python -m benchmarks.soak`) against real servers."""

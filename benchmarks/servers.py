@@ -1,0 +1,106 @@
+"""The servers that are measured: each on a free loopback port, with its own folder, ended by its block."""
+
+import grp
+import os
+import pwd
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from benchmarks.processes import HOST, Running, find_program, free_port, running
+
+NGINX_CONF = """\
+{user}
+worker_processes 1;
+daemon off;
+pid {folder}/nginx.pid;
+error_log stderr error;
+events {{ worker_connections 1024; }}
+http {{
+    access_log off;
+    sendfile on;
+    tcp_nopush on;
+    keepalive_requests 1000000000;
+    open_file_cache max=10000 inactive=1h;
+    open_file_cache_valid 1h;
+    default_type application/octet-stream;
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    server {{
+        listen {host}:{port};
+        root {root};
+    }}
+}}
+"""
+
+
+@contextmanager
+def serve(target: Path) -> Iterator[Running]:
+    """Run `cloudify serve` on a file, a folder or a catalog."""
+    with _cloudify("serve", str(target)) as server:
+        yield server
+
+
+@contextmanager
+def demo() -> Iterator[Running]:
+    """Run `cloudify demo`."""
+    with _cloudify("demo") as server:
+        yield server
+
+
+@contextmanager
+def nginx(root: Path) -> Iterator[Running]:
+    """Run nginx with one worker on the files below a folder: the limit.
+
+    Raises
+    ------
+    MissingProgramError
+        If it is not installed.
+    """
+    program, port = find_program("nginx"), free_port()
+    with _folder() as folder:
+        conf = folder / "nginx.conf"
+        conf.write_text(
+            NGINX_CONF.format(user=_nginx_user(), folder=folder, host=HOST, port=port, root=root), encoding="utf-8"
+        )
+        command = [program, "-e", "stderr", "-p", str(folder), "-c", str(conf)]
+        with running(command, url=f"http://{HOST}:{port}/", folder=folder) as server:
+            yield server
+
+
+@contextmanager
+def constant(body: Path) -> Iterator[Running]:
+    """Run a bare ASGI application that answers everything with one file's bytes: the limit of Python."""
+    port = free_port()
+    command = [sys.executable, str(Path(__file__).with_name("constant.py")), str(body), str(port)]
+    with _folder() as folder, running(command, url=f"http://{HOST}:{port}/", folder=folder) as server:
+        yield server
+
+
+@contextmanager
+def _cloudify(*arguments: str) -> Iterator[Running]:
+    port = free_port()
+    with _folder() as folder:
+        options = ["--host", HOST, "--port", str(port), "--data-dir", str(folder / "data")]
+        command = [sys.executable, "-m", "cloudify", *arguments, *options]
+        with running(command, url=f"http://{HOST}:{port}/health", folder=folder) as server:
+            yield replace(server, url=server.url.removesuffix("/health"))
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    with TemporaryDirectory(prefix="cloudify-bench-") as folder:
+        yield Path(folder)
+
+
+def _nginx_user() -> str:
+    """Return the line that lets a worker started by root read our folder; others' workers run as they do."""
+    if os.geteuid() != 0:
+        return ""
+    return f"user {pwd.getpwuid(os.geteuid()).pw_name} {grp.getgrgid(os.getegid()).gr_name};"
