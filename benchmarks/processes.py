@@ -13,7 +13,7 @@ from pathlib import Path
 from time import monotonic, sleep
 
 import httpx
-import psutil  # type: ignore[import-untyped]  # ships no types
+import psutil
 
 from benchmarks.failures import MissingProgramError, RowError, StartError
 

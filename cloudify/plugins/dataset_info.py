@@ -62,7 +62,7 @@ def _representation(tree: xr.DataTree) -> str:
     for node in shown.subtree:
         node.attrs = {name: node.attrs[name] for name in node.attrs if name not in PRIVATE}
     visible = shown if shown.children else shown.dataset
-    return str(visible._repr_html_())  # type: ignore[no-untyped-call]  # noqa: SLF001  # IPython's protocol
+    return str(visible._repr_html_())  # IPython protocol
 
 
 def _public(content: Any) -> Any:  # noqa: ANN401  # xarray's nested dictionary

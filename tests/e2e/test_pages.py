@@ -1,0 +1,38 @@
+"""The pages in a real browser, without a network beyond this server."""
+
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+OPTIONS = [
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
+    "--disable-background-networking", "--disable-component-update", "--virtual-time-budget=8000",
+    "--enable-logging=stderr", "--log-level=0", "--dump-dom",
+]  # fmt: skip
+
+
+def visit(url: str, profile: Path) -> tuple[str, list[str]]:
+    """Return a page's document after its scripts ran, and what the browser's console said."""
+    command = ["chromium", *OPTIONS, f"--user-data-dir={profile}", url]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    return done.stdout, re.findall(r"CONSOLE.*", done.stderr)
+
+
+@pytest.mark.program("chromium")
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/", ["Near-surface wind 2005, MPI-ESM-LR", '<button type="button" class="copy">copy</button>', "zarr_format=3"]),
+        ("/datasets/icon-ocean/", ["clon_vertices", "xarray.Dataset", 'class="copy">copy</button>']),
+        ("/docs", ["/datasets/{dataset_id}/zarr/{key}", "swagger-ui"]),
+        ("/datasets/nope/", ["no dataset 'nope'", "urn:cloudify:problems/unknown-dataset"]),
+    ],
+)
+def test_a_page_works_and_its_console_is_silent(demo: Any, tmp_path: Path, path: str, expected: list[str]) -> None:
+    document, console = visit(demo.url + path, tmp_path)
+    for text in expected:
+        assert text in document.replace("<wbr>", "").replace("\u200b", ""), text
+    assert [line for line in console if "404 (Not Found)" not in line or path != "/datasets/nope/"] == []
