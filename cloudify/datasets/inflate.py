@@ -55,11 +55,11 @@ def inflate(codec: Mapping[str, Any], data: bytes, limit_nbytes: int) -> bytes:
         If the data are damaged.
     """
     name = codec["id"]
+    if name.startswith("vlen-"):
+        _check(_U4.unpack_from(data)[0], limit_nbytes)
+        return data
     if name in _DECODERS:
         out = _DECODERS[name](data, limit_nbytes)
-    elif name.startswith("vlen-"):
-        _check(_U4.unpack_from(data)[0], limit_nbytes)
-        out = data
     else:
         out = bytes(numcodecs.get_codec(dict(codec)).decode(data))
     _check(len(out), limit_nbytes)

@@ -136,7 +136,7 @@ def _v3_codecs(
     for codec in codecs:
         entry = {"name": codec} if isinstance(codec, str) else _mapping(codec, name)
         one, configuration = entry.get("name"), _mapping(entry.get("configuration", {}), name)
-        if one in {"bytes", "transpose"}:
+        if one in {"bytes", "transpose", "crc32c"}:
             kept.append(entry)
         elif one in _TEXT:
             kept += [entry, _v3_bounded({"id": one}, prod(chunk))]
