@@ -62,7 +62,7 @@ class WebObjects:
             if most > limit_nbytes + MAX_SKIPPED_NBYTES:
                 raise OSError(EIO, "the other server does not answer with parts of files")
         out = bytearray()
-        for piece in answer.iter_bytes(2**16):
+        for piece in answer.iter_bytes():  # as it comes: a fixed size would wait for a slow server
             out += piece
             if stop is not None and len(out) >= stop:
                 break
