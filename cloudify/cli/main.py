@@ -55,6 +55,17 @@ def serve(
 
 
 @app.command()
+def check(
+    targets: Annotated[list[str], typer.Argument(metavar="TARGET...", help="As for `serve`.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Say per dataset and endpoint what works, or why not and how to fix it."""
+    from cloudify.cli.check import check_targets
+
+    check_targets(targets, as_json=as_json)
+
+
+@app.command()
 def doctor(
     data_dir: DataDir = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,

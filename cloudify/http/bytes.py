@@ -56,9 +56,7 @@ class ZarrBytes:
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         dataset_id = scope["path_params"]["dataset_id"]
         key = scope["path"].removeprefix(scope["root_path"]).removeprefix("/")
-        hierarchy = self._lookup.ready(dataset_id)
-        if hierarchy is None:
-            hierarchy = await self._open(lambda: self._lookup.get(dataset_id))
+        hierarchy = self._lookup.ready(dataset_id) or (await self._open(lambda: self._lookup.open(dataset_id)))[1]
         found = hierarchy.find(key)
         asked = Headers(scope=scope)
         coding = None if isinstance(found, Chunk) else _coding(found, asked)

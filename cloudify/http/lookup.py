@@ -52,8 +52,8 @@ class Lookup:
             return None
         return known[1].derived("hierarchy", self._lay_out)
 
-    def get(self, dataset_id: str) -> Hierarchy:
-        """Return a hierarchy as the source is now. Blocks.
+    def open(self, dataset_id: str) -> tuple[Opened, Hierarchy]:
+        """Return a dataset and its hierarchy as the source is now. Blocks.
 
         Raises
         ------
@@ -64,7 +64,7 @@ class Lookup:
         """
         shelf = self._shelf_of(dataset_id)
         opened = shelf.get(dataset_id) if shelf is not None else self._foreign_dataset(dataset_id)
-        return opened.derived("hierarchy", self._lay_out)
+        return opened, opened.derived("hierarchy", self._lay_out)
 
     def has_changed(self, dataset_id: str, hierarchy: Hierarchy) -> bool:
         """Whether the source is known to have been replaced since, so that what was just read belongs to neither."""
