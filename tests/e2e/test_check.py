@@ -39,7 +39,7 @@ def odd() -> Any:
         {
             "big": (("d", "y", "x"), big, {"units": "m"}),
             "tiny": (("time", "n"), tiny, {"units": "m"}),
-            "things": (("d",), np.array([{"no": "number"}, None], dtype=object)),
+            "things": (("d",), np.zeros(2, dtype=[("a", "i4"), ("b", "f8")])),
             "bare": (("d",), np.zeros(2)),
         },
         coords={"time": time, "d": xr.decode_cf(xr.Dataset(coords={"d": days}))["d"].variable},
