@@ -10,7 +10,7 @@ from cloudify.cli.guard import one_line
 SIGNS = {"works": "ok     ", "limited": "limited", "fails": "FAILS  "}
 
 
-def check_targets(targets: Sequence[str], *, as_json: bool) -> None:
+def check_targets(targets: Sequence[str], *, data_dir: str | None, as_json: bool) -> None:
     """Print a report for each dataset; exit status 1 if anything fails."""
     with one_line():
         from cloudify.catalog.targets import read_targets
@@ -19,7 +19,7 @@ def check_targets(targets: Sequence[str], *, as_json: bool) -> None:
         from cloudify.server.app import Server
         from cloudify.settings import Settings
 
-        settings = Settings.load()
+        settings = Settings.load(data_dir=data_dir)
         server = Server(read_targets(targets), settings=settings)
         deps = server.rest.dependencies()
         lookup = Lookup(deps, settings)

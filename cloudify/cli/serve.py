@@ -49,7 +49,7 @@ def describe(server: "Server", url: str) -> str:
     loaded, failed = server.report.loaded, server.report.failed
     lines = [
         f"  page      {url}/",
-        f"  datasets  {len(ids)}: {', '.join(ids[:SHOWN_IDS]) or 'none'}{more}",
+        f"  datasets  {len(ids)}: {', '.join(ids[:SHOWN_IDS]) or 'none; name a file, folder, URL or catalog to serve'}{more}",
         f"  plugins   {len(loaded)} loaded, {len(failed)} failed",
         *(f"            {plugin.name} failed: {plugin.error}" for plugin in failed),
         *(f"  catalog   {fault}" for fault in server.catalog.faults),
