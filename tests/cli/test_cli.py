@@ -72,6 +72,7 @@ def test_a_server_of_nothing_says_so(tmp_path: Path) -> None:
         assert (ready.status_code, ready.headers["retry-after"]) == (503, "2")
         assert "Nothing is served yet" in httpx.get(url, headers={"Accept": "text/html"}).text
         process.terminate()
+        assert process.stdout.read() == "cloudify: ended\n"
     assert process.returncode == 0
 
 
