@@ -11,7 +11,7 @@ from typing import Literal, Self
 from urllib.parse import urlsplit
 
 import yaml
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from cloudify.errors import InvalidSettingError
@@ -50,6 +50,14 @@ class Settings(BaseSettings):
     chunk_cache_nbytes: int = Field(256 * MIB, ge=0, description="encoded chunks kept in memory by one process")
     read_threads: int = Field(16, ge=1, description="reads of chunks at once in one process")
     remote_timeout_s: float = Field(30.0, gt=0, description="longest wait for a remote source")
+
+    s3_endpoint_url: str | None = Field(None, description="where S3 stores are, e.g. https://s3.example.org")
+    s3_region: str | None = Field(None, description="region of S3 stores")
+    s3_access_key_id: SecretStr | None = Field(None, description="name of the key that signs; never shown")
+    s3_secret_access_key: SecretStr | None = Field(None, description="the key itself; never shown")
+    s3_anonymous: bool | None = Field(
+        None, description="read S3 unsigned; by default where there is no key; false: credentials of the machine"
+    )
 
     max_body_nbytes: int = Field(2 * MIB, ge=0, description="largest request body that is read")
     shutdown_s: float = Field(4.0, gt=0, le=5, description="time that running requests get to finish on SIGTERM")

@@ -6,6 +6,8 @@ from urllib.parse import urlsplit
 DRIVER_OF_ENDING = {
     ".nc": "netcdf", ".nc3": "netcdf", ".nc4": "netcdf", ".cdf": "netcdf", ".netcdf": "netcdf",
     ".h5": "netcdf", ".hdf5": "netcdf", ".zarr": "zarr",
+    ".json": "kerchunk", ".parq": "kerchunk", ".parquet": "kerchunk",
+    ".grib": "grib", ".grib2": "grib", ".grb": "grib", ".tif": "raster", ".tiff": "raster",
 }  # fmt: skip
 """Ending of a file name, lower case -> driver."""
 
@@ -20,6 +22,15 @@ def is_url(href: str) -> bool:
     (True, False, False)
     """
     return "://" in href and urlsplit(href).scheme != ""
+
+
+def is_parquet(href: str) -> bool:
+    """Whether `href` is a reference set in parquet files: a folder, which its ending tells.
+
+    >>> is_parquet("/data/x.parq"), is_parquet("s3://bucket/x.parquet/"), is_parquet("/data/x.json")
+    (True, True, False)
+    """
+    return href.rstrip("/").lower().endswith((".parq", ".parquet"))
 
 
 def absolute_href(href: str, base: Path) -> str:

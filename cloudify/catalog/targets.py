@@ -110,18 +110,28 @@ def _find(root: Path) -> Iterator[tuple[Path, str]]:
             path = Path(folder, name)
             if name.startswith("."):
                 names.remove(name)
-            elif guess_driver(str(path)) == "zarr":
+            elif (driver := guess_driver(str(path))) in {"zarr", "kerchunk"}:
                 names.remove(name)
-                yield path, "zarr"
+                yield path, driver
         for name in files:
             driver = DRIVER_OF_ENDING.get(Path(name).suffix.lower())
-            if driver and not name.startswith("."):
+            if driver and not name.startswith(".") and (driver != "kerchunk" or _has_references(Path(folder, name))):
                 yield Path(folder, name), driver
 
 
+def _has_references(path: Path) -> bool:
+    """Whether a file is JSON that looks like a reference set: archives hold other JSON too."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(2**16)
+    except OSError:
+        return False
+    return path.suffix.lower() == ".json" and any(mark in head for mark in (b'"refs"', b'.zgroup"', b'zarr.json"'))
+
+
 def _remote_entry(url: str) -> Entry:
-    if urlsplit(url).scheme not in {"http", "https"}:
-        raise InvalidTargetError(f"cannot read {url}: expected an http or https URL")
+    if urlsplit(url).scheme not in {"http", "https", "s3"}:
+        raise InvalidTargetError(f"cannot read {url}: expected an http, https or s3 URL")
     driver = guess_driver(url)
     if driver is None:
         raise InvalidTargetError(

@@ -1,8 +1,10 @@
-"""Opener for netCDF and HDF5 files, on disk or over http."""
+"""Opener for netCDF and HDF5 files, on disk, over http or in an S3 store."""
 
 import atexit
 from collections.abc import Mapping
-from os import stat
+from os import SEEK_END, stat
+from typing import Any, BinaryIO
+from urllib.parse import urlsplit
 from weakref import WeakValueDictionary
 
 import fsspec
@@ -10,14 +12,16 @@ import xarray as xr
 
 from cloudify.catalog.driver import is_url
 from cloudify.datasets.classic import is_classic, required_nbytes
-from cloudify.datasets.source import RAW
+from cloudify.datasets.objects import ACCESS_OPTIONS
+from cloudify.datasets.source import RAW, RefusedError
 from cloudify.model.entry import Entry
+from cloudify.settings import Settings
 
 REMOTE_CLASSIC_NBYTES = 256 * 2**20
 """A netCDF classic file over http is read whole (the format has no index that readers use), up to this size."""
 
 
-def open_netcdf(entry: Entry, *, timeout_s: float) -> Mapping[str, xr.Dataset]:
+def open_netcdf(entry: Entry, *, timeout_s: float, settings: Settings) -> Mapping[str, xr.Dataset]:
     """Open all groups of a file with the values it stores.
 
     Raises
@@ -25,6 +29,8 @@ def open_netcdf(entry: Entry, *, timeout_s: float) -> Mapping[str, xr.Dataset]:
     OSError, ValueError, ...
         Whatever the libraries raise for a file they cannot read (`datasets.source.failures`).
     """
+    if urlsplit(entry.href).scheme == "s3":
+        return _open_file(_s3_file(entry, timeout_s, settings), entry)
     return _open_remote(entry, timeout_s) if is_url(entry.href) else _open_local(entry)
 
 
@@ -32,7 +38,7 @@ _open_remotely: WeakValueDictionary[int, xr.Dataset] = WeakValueDictionary()
 
 
 def _close_at_exit(groups: Mapping[str, xr.Dataset]) -> Mapping[str, xr.Dataset]:
-    """Close what is still open over http when Python ends.
+    """Close what is still open elsewhere when Python ends.
 
     HDF5 closes its files after Python has gone, and h5py's driver for file objects then calls Python: a segmentation
     fault at the end of an otherwise good process (seen with h5py 3.16).
@@ -62,10 +68,25 @@ def _open_remote(entry: Entry, timeout_s: float) -> Mapping[str, xr.Dataset]:
 
     fs = fsspec.filesystem("http", client_kwargs={"timeout": aiohttp.ClientTimeout(total=timeout_s)})
     file = fs.open(entry.href, "rb")
+    return _open_file(file, entry, file.size)
+
+
+def _s3_file(entry: Entry, timeout_s: float, settings: Settings) -> BinaryIO:
+    from cloudify.datasets.s3 import S3File, S3Objects  # noqa: PLC0415  # only who reads S3 pays for it
+
+    return S3File.open(S3Objects(entry.href, entry.options, settings, timeout_s=timeout_s))
+
+
+def _open_file(file: BinaryIO, entry: Entry, size: int | None = None) -> Mapping[str, xr.Dataset]:
+    """Open a file that is elsewhere; `size` in bytes, where known without asking."""
+    options: dict[str, Any] = {name: value for name, value in entry.options.items() if name not in ACCESS_OPTIONS}
     head = file.read(4)
-    file.seek(0)
     if not is_classic(head):
-        return _close_at_exit(xr.open_groups(file, engine="h5netcdf", **RAW, **entry.options))  # type: ignore[arg-type]
-    if file.size is not None and file.size > REMOTE_CLASSIC_NBYTES:
-        raise ValueError(f"a netCDF classic file of {file.size} bytes over http; the most is {REMOTE_CLASSIC_NBYTES}")
-    return {"/": xr.open_dataset(file, engine="scipy", **RAW, **entry.options)}  # type: ignore[arg-type]
+        file.seek(0)
+        return _close_at_exit(xr.open_groups(file, engine="h5netcdf", **RAW, **options))
+    if urlsplit(entry.href).scheme == "s3":
+        size = file.seek(0, SEEK_END)
+    if size is not None and size > REMOTE_CLASSIC_NBYTES:
+        raise RefusedError(f"a netCDF classic file of {size} bytes from elsewhere; the most is {REMOTE_CLASSIC_NBYTES}")
+    file.seek(0)
+    return {"/": xr.open_dataset(file, engine="scipy", **RAW, **options)}

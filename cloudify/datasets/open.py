@@ -9,10 +9,11 @@ from typing import Protocol
 import xarray as xr
 
 from cloudify.datasets.opened import Opened
-from cloudify.datasets.source import explain, failures, without_secrets
+from cloudify.datasets.source import RefusedError, explain, failures, without_secrets
 from cloudify.datasets.token import version_token
 from cloudify.errors import UnreadableDatasetError
 from cloudify.model.entry import Entry
+from cloudify.settings import Settings, load_settings
 
 GROUP = "cloudify.opener"
 log = logging.getLogger(__name__)
@@ -21,7 +22,7 @@ log = logging.getLogger(__name__)
 class Opener(Protocol):
     """Reads one kind of source. Found by the entry point group ``cloudify.opener``, under the name of the driver."""
 
-    def __call__(self, entry: Entry, *, timeout_s: float) -> Mapping[str, xr.Dataset]:
+    def __call__(self, entry: Entry, *, timeout_s: float, settings: Settings) -> Mapping[str, xr.Dataset]:
         """Return the source's groups (``/`` is the root), lazily, with the values that it stores: nothing decoded."""
         ...
 
@@ -32,8 +33,13 @@ def openers() -> dict[str, EntryPoint]:
     return {point.name: point for point in entry_points(group=GROUP)}
 
 
-def open_entry(entry: Entry, *, timeout_s: float) -> Opened:
+def open_entry(entry: Entry, *, timeout_s: float, settings: Settings | None = None) -> Opened:
     """Open an entry.
+
+    Parameters
+    ----------
+    settings
+        Limits and credentials; by default those of the process.
 
     Raises
     ------
@@ -45,11 +51,12 @@ def open_entry(entry: Entry, *, timeout_s: float) -> Opened:
     if entry.driver not in openers():
         known = ", ".join(sorted(openers()))
         raise UnreadableDatasetError(entry.id, f"no opener for the driver {entry.driver!r}; there are {known}")
+    settings = settings or load_settings()
     try:
         opener: Opener = openers()[entry.driver].load()
-        before = version_token(entry, timeout_s=timeout_s)
-        groups = opener(entry, timeout_s=timeout_s)
-        token = version_token(entry, timeout_s=timeout_s)
+        before = version_token(entry, timeout_s=timeout_s, settings=settings)
+        groups = opener(entry, timeout_s=timeout_s, settings=settings)
+        token = version_token(entry, timeout_s=timeout_s, settings=settings)
     except failures() as error:
         source = without_secrets(entry.href)
         log.warning("dataset cannot be opened", extra={"dataset": entry.id, "source": source}, exc_info=error)
@@ -60,6 +67,8 @@ def open_entry(entry: Entry, *, timeout_s: float) -> Opened:
 
 
 def _reason(entry: Entry, error: Exception) -> str:
+    if isinstance(error, RefusedError):
+        return str(error)
     if isinstance(error, FileNotFoundError):
         return "its source is not there"
     if isinstance(error, EOFError):

@@ -13,6 +13,7 @@ from cloudify.datasets.opened import Opened
 from cloudify.datasets.token import is_cheap, version_token
 from cloudify.errors import UnknownDatasetError, UnreadableDatasetError
 from cloudify.model.entry import Entry
+from cloudify.settings import Settings, load_settings
 
 FAILURE_S = 2.0
 """A dataset that could not be opened is not tried again before this: 64 readers of it cost one attempt."""
@@ -44,11 +45,22 @@ class Shelf:
         How long a directory or URL is taken as unchanged, in seconds. Files are looked at every time.
     timeout_s
         Longest wait for a remote source, in seconds.
+    settings
+        What openers need: limits, credentials. By default those of the process.
     """
 
-    def __init__(self, entries: Iterable[Entry], *, limit: int, check_s: float, timeout_s: float) -> None:
+    def __init__(
+        self,
+        entries: Iterable[Entry],
+        *,
+        limit: int,
+        check_s: float,
+        timeout_s: float,
+        settings: Settings | None = None,
+    ) -> None:
         self._places = {entry.id: _Place(entry) for entry in entries}
         self._limit, self._check_s, self._timeout_s = limit, check_s, timeout_s
+        self._settings = settings or load_settings()
         self._held: OrderedDict[str, Opened] = OrderedDict()
         self._lock = Lock()
 
@@ -116,7 +128,7 @@ class Shelf:
     def is_current(self, opened: Opened) -> bool:
         """Whether the source still is what it was when the dataset was opened."""
         try:
-            return version_token(opened.entry, timeout_s=self._timeout_s) == opened.token
+            return version_token(opened.entry, timeout_s=self._timeout_s, settings=self._settings) == opened.token
         except (OSError, httpx.HTTPError):
             return False
 
@@ -126,7 +138,7 @@ class Shelf:
         if not is_cheap(place.entry):
             return False  # the next check tells
         try:
-            return version_token(place.entry, timeout_s=self._timeout_s) != token
+            return version_token(place.entry, timeout_s=self._timeout_s, settings=self._settings) != token
         except OSError:
             return True
 
@@ -141,7 +153,7 @@ class Shelf:
         with self._lock:
             self._held.pop(place.entry.id, None)
         try:
-            opened = open_entry(place.entry, timeout_s=self._timeout_s)
+            opened = open_entry(place.entry, timeout_s=self._timeout_s, settings=self._settings)
         except UnreadableDatasetError as error:
             place.failure, place.failed_at = error.reason, monotonic()
             raise

@@ -36,6 +36,10 @@ _FAILURES: Final = (
 """Seen with netCDF4, h5netcdf, scipy, zarr and numcodecs on files that are not what they say."""
 
 
+class RefusedError(ValueError):
+    """A source that we do not read, and why; the text names no path and no URL, so it may be shown to anybody."""
+
+
 def failures() -> tuple[type[Exception], ...]:
     """Return what opening or reading a source may raise: ``except failures() as error``."""
     aiohttp = sys.modules.get("aiohttp")  # its errors cannot be raised before it is imported
@@ -52,6 +56,8 @@ def without_secrets(href: str) -> str:
 
 def explain(error: BaseException) -> str:
     """Say what went wrong in one line without naming paths: only the operator's log may hold those."""
+    if isinstance(error, RefusedError):
+        return str(error)
     if isinstance(error, OSError) and error.errno is not None and error.strerror:
         return f"{type(error).__name__}: {error.strerror}"
     return type(error).__name__

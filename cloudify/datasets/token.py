@@ -1,22 +1,27 @@
 """Version tokens: text that changes when the bytes of a dataset may have changed.
 
 File: size, modification time in ns, inode. zarr store: its metadata documents and the newest modification time of a
-bounded listing. http: ETag, else Last-Modified and length. Where the entry says ``immutable``: its href alone.
+bounded listing. http and S3: ETag, else modification time and length, of the object or the metadata document. Where the
+entry says ``immutable``: its href alone.
 """
 
 import os
 from collections.abc import Iterator
 from hashlib import blake2b
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 
-from cloudify.catalog.driver import is_url
+from cloudify.catalog.driver import is_parquet, is_url
 from cloudify.model.entry import Entry
+from cloudify.settings import Settings
 
 LISTED = 4096
 """Most files of a zarr store whose modification time is looked at."""
 
+_MARKS = {"zarr": ("zarr.json", ".zmetadata", ".zgroup")}
+"""Driver -> what of its sources changes when they do; one of them is there."""
 _METADATA = (".zmetadata", "zarr.json", ".zgroup", ".zattrs", ".zarray")
 
 
@@ -25,7 +30,7 @@ def is_cheap(entry: Entry) -> bool:
     return entry.immutable or not (is_url(entry.href) or os.path.isdir(entry.href))  # noqa: PTH112  # hot path
 
 
-def version_token(entry: Entry, *, timeout_s: float) -> str:
+def version_token(entry: Entry, *, timeout_s: float, settings: Settings) -> str:
     """Return the version token of an entry as it is now.
 
     Raises
@@ -36,7 +41,7 @@ def version_token(entry: Entry, *, timeout_s: float) -> str:
     if entry.immutable:
         parts: Iterator[object] = iter(("immutable", entry.href))
     elif is_url(entry.href):
-        parts = _of_url(entry, timeout_s)
+        parts = _of_url(entry, timeout_s, settings)
     else:
         status = os.stat(entry.href)  # noqa: PTH116  # hot path
         is_folder = os.path.isdir(entry.href)  # noqa: PTH112
@@ -61,8 +66,20 @@ def _of_folder(root: Path) -> Iterator[object]:
     yield newest
 
 
-def _of_url(entry: Entry, timeout_s: float) -> Iterator[object]:
-    marks = ("zarr.json", ".zmetadata", ".zgroup") if entry.driver == "zarr" else ("",)
+def _of_url(entry: Entry, timeout_s: float, settings: Settings) -> Iterator[object]:
+    marks = _MARKS.get(entry.driver, ("",))
+    if entry.driver == "kerchunk" and is_parquet(entry.href):
+        marks = (".zmetadata",)
+    if urlsplit(entry.href).scheme == "s3":
+        from cloudify.datasets.s3 import S3Objects  # noqa: PLC0415  # only who reads S3 pays for it
+
+        objects = S3Objects(entry.href, entry.options, settings, timeout_s=timeout_s)
+        for mark in marks:
+            found = objects.head(mark)
+            if found is not None:
+                yield from (mark, *found)
+                return
+        raise FileNotFoundError(2, "no such object")
     with httpx.Client(timeout=timeout_s, follow_redirects=True) as client:
         for mark in marks:
             answer = client.head(f"{entry.href.rstrip('/')}/{mark}" if mark else entry.href)

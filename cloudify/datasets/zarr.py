@@ -1,42 +1,27 @@
-"""Opener for zarr stores, v2 and v3, on disk or over http."""
+"""Opener for zarr stores, v2 and v3, on disk, over http or in an S3 store."""
 
-import json
 from collections.abc import Mapping
-from pathlib import Path
 
 import xarray as xr
 
-from cloudify.catalog.driver import is_url
-from cloudify.datasets.source import RAW
+from cloudify.datasets.documents import gather
+from cloudify.datasets.objects import ACCESS_OPTIONS, objects_at
+from cloudify.datasets.store import open_documents
 from cloudify.model.entry import Entry
+from cloudify.settings import Settings
 
 
-def open_zarr(entry: Entry, *, timeout_s: float) -> Mapping[str, xr.Dataset]:
+def open_zarr(entry: Entry, *, timeout_s: float, settings: Settings) -> Mapping[str, xr.Dataset]:
     """Open all groups of a store with the values it stores.
 
     Raises
     ------
+    RefusedError
+        If its metadata are not to be believed, or are absent.
     OSError, ValueError, ...
         Whatever the libraries raise for a store they cannot read (`datasets.source.failures`).
     """
-    options: dict[str, object] = {"consolidated": _is_consolidated(entry.href), **entry.options}
-    if is_url(entry.href):
-        import aiohttp  # noqa: PLC0415  # only who reads http pays for it
-
-        storage: dict[str, object] = {"client_kwargs": {"timeout": aiohttp.ClientTimeout(total=timeout_s)}}
-        options["storage_options"] = storage | _mapping(options.get("storage_options"))
-    return xr.open_groups(entry.href, engine="zarr", **RAW, **options)  # type: ignore[arg-type]
-
-
-def _is_consolidated(href: str) -> bool:
-    """Whether a store has consolidated metadata; one over http must, as nothing else tells what is in it."""
-    if is_url(href):
-        return True
-    root = Path(href)
-    if (root / "zarr.json").is_file():
-        return bool(json.loads((root / "zarr.json").read_bytes()).get("consolidated_metadata"))
-    return (root / ".zmetadata").is_file()
-
-
-def _mapping(value: object) -> dict[str, object]:
-    return dict(value) if isinstance(value, Mapping) else {}
+    objects = objects_at(entry.href, entry.options, settings, timeout_s=timeout_s)
+    documents = gather(objects, settings.max_chunk_nbytes)
+    options = {name: value for name, value in entry.options.items() if name not in ACCESS_OPTIONS}
+    return open_documents(documents, objects, options)

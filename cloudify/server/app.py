@@ -65,6 +65,7 @@ class Server:
             limit=self.settings.open_datasets,
             check_s=self.settings.token_check_s,
             timeout_s=self.settings.remote_timeout_s,
+            settings=self.settings,
         )
         parts = {"settings": self.settings, "shelf": self.shelf, "title": self.catalog.title}
         plugins, self.report = load_plugins(parts)

@@ -63,8 +63,8 @@ def test_urls() -> None:
     ("target", "said"),
     [
         ("nowhere.nc", "no such target: nowhere.nc; expected a file, a directory, a URL or a catalog"),
-        ("ftp://example.org/x.nc", "expected an http or https URL"),
-        ("https://example.org/x", "expected a URL that ends in .cdf, .h5"),
+        ("ftp://example.org/x.nc", "expected an http, https or s3 URL"),
+        ("https://example.org/x", "expected a URL that ends in .cdf, .grb, .grib"),
     ],
 )
 def test_what_names_nothing(target: str, said: str) -> None:

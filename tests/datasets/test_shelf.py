@@ -5,6 +5,7 @@ import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -50,9 +51,9 @@ def test_64_readers_at_once_cost_one_opening(files: list[Entry], monkeypatch: py
     opened: list[str] = []
     real = opening.open_entry
 
-    def counted(entry: Entry, *, timeout_s: float) -> Opened:
+    def counted(entry: Entry, **given: Any) -> Opened:
         opened.append(entry.id)
-        return real(entry, timeout_s=timeout_s)
+        return real(entry, **given)
 
     monkeypatch.setattr("cloudify.datasets.shelf.open_entry", counted)
     held = shelf(*files)
@@ -66,9 +67,9 @@ def test_64_readers_of_a_broken_entry_cost_one_attempt(tmp_path: Path, monkeypat
     attempts: list[str] = []
     real = opening.open_entry
 
-    def counted(entry: Entry, *, timeout_s: float) -> Opened:
+    def counted(entry: Entry, **given: Any) -> Opened:
         attempts.append(entry.id)
-        return real(entry, timeout_s=timeout_s)
+        return real(entry, **given)
 
     monkeypatch.setattr("cloudify.datasets.shelf.open_entry", counted)
     held = shelf(Entry("gone", "netcdf", str(tmp_path / "gone.nc")))
