@@ -35,7 +35,7 @@ def breaches(request: Request, answer: Answer, context: Context) -> list[str]:
 
 
 def twin_breaches(head: Answer, get: Answer) -> list[str]:
-    """Return where the answer to HEAD differs from the answer to the same request with GET."""
+    """Return where the answer to HEAD differs from that to GET without Range, which HEAD must ignore (RFC 9110)."""
     pairs = {
         "status": (str(head.status), str(get.status)),
         **{

@@ -69,7 +69,7 @@ def _goes_on(server: Running, tally: Tally, until: float) -> bool:
 
 def _ask_one(wire: Wire, request: Request, context: Context, tally: Tally) -> None:
     """Send a request, a HEAD followed by the same as GET, and count what is wrong."""
-    requests = [request, request.with_method("GET")] if request.method == "HEAD" else [request]
+    requests = [request, request.as_whole_get()] if request.method == "HEAD" else [request]
     answers = []
     for one in requests:
         try:

@@ -55,9 +55,9 @@ class Request:
             lines.append(f"Content-Length: {len(self.body)}")
         return "\r\n".join([*lines, "", ""]).encode("latin-1") + self.body
 
-    def with_method(self, method: str) -> "Request":
-        """Return the same request with another method."""
-        return replace(self, method=method)
+    def as_whole_get(self) -> "Request":
+        """Return the same request as GET for the whole body."""
+        return replace(self, method="GET", headers={k: v for k, v in self.headers.items() if k != "Range"})
 
 
 @dataclass(frozen=True, slots=True)

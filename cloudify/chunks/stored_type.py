@@ -15,7 +15,8 @@ import numpy as np
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 NUMERIC_KINDS = "biufc"
-_MAX_ITEM_NBYTES = 16
+_MAX_ITEM_NBYTES = {"c": 16}
+"""Longer floats differ from machine to machine; other kinds than complex have 8 bytes at most."""
 
 
 class UnstorableError(ValueError):
@@ -42,7 +43,7 @@ class StoredType:
         UnstorableError
             If zarr has no such type.
         """
-        if dtype.kind in NUMERIC_KINDS and dtype.itemsize <= _MAX_ITEM_NBYTES:
+        if dtype.kind in NUMERIC_KINDS and dtype.itemsize <= _MAX_ITEM_NBYTES.get(dtype.kind, 8):
             return cls(dtype.newbyteorder("<"))
         if dtype.kind == "S" and dtype.itemsize > 0:
             return cls(dtype)
@@ -108,8 +109,13 @@ class StoredType:
         return str(fill) if self.is_text else fill.item()
 
     def fill_attribute(self, fill: Any) -> Json:  # noqa: ANN401
-        """Write the attribute ``_FillValue`` of v3 as xarray does."""
+        """Write the attribute ``_FillValue`` of v3 as xarray does; None for text and bytes.
+
+        xarray refuses a whole v3 dataset in which a variable of these has that attribute.
+        """
         kind = self.dtype.kind
+        if kind in "OS":
+            return None
         if kind == "f":
             return _float_base64(fill)
         if kind == "c":

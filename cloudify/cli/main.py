@@ -42,16 +42,28 @@ def demo(
 @app.command()
 def serve(
     targets: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(metavar="TARGET...", help="Files, directories or URLs (.nc, .zarr), or catalogs (*.yaml)."),
-    ],
+    ] = None,
     host: Host = None, port: Port = None, data_dir: DataDir = None, root_url: RootUrl = None,
     open_page: Open = False,
 ) -> None:  # fmt: skip
     """Serve files, directories, URLs and catalogs."""
     from cloudify.cli.serve import serve_targets
 
-    serve_targets(targets, host=host, port=port, data_dir=data_dir, root_url=root_url, open_page=open_page)
+    serve_targets(targets or [], host=host, port=port, data_dir=data_dir, root_url=root_url, open_page=open_page)
+
+
+@app.command()
+def check(
+    targets: Annotated[list[str], typer.Argument(metavar="TARGET...", help="As for `serve`.")],
+    data_dir: DataDir = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Say per dataset and endpoint what works, or why not and how to fix it."""
+    from cloudify.cli.check import check_targets
+
+    check_targets(targets, data_dir=data_dir, as_json=as_json)
 
 
 @app.command()

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 DEMO = Path(str(files("cloudify"))) / "demo" / "demo.yaml"
 SHOWN_IDS = 12
+NONE = "none; name a file, folder, URL or catalog to serve"
 
 
 def serve_targets(targets: Sequence[str], *, open_page: bool, **options: object) -> None:
@@ -49,7 +50,7 @@ def describe(server: "Server", url: str) -> str:
     loaded, failed = server.report.loaded, server.report.failed
     lines = [
         f"  page      {url}/",
-        f"  datasets  {len(ids)}: {', '.join(ids[:SHOWN_IDS]) or 'none'}{more}",
+        f"  datasets  {len(ids)}: {', '.join(ids[:SHOWN_IDS]) or NONE}{more}",
         f"  plugins   {len(loaded)} loaded, {len(failed)} failed",
         *(f"            {plugin.name} failed: {plugin.error}" for plugin in failed),
         *(f"  catalog   {fault}" for fault in server.catalog.faults),

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from threading import Lock
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import xarray as xr
 
@@ -27,14 +27,21 @@ class Opened:
         self.stored = stored
         """Whether the groups come from a file or store of which we know the encoding; False for Python objects."""
         self._derived: dict[str, object] = {}
+        self._making: dict[str, Lock] = {}
         self._lock = Lock()
 
     def derived(self, name: str, make: Callable[["Opened"], T]) -> T:
-        """Return what an upper layer makes of this dataset, made once and kept for as long as the dataset."""
+        """Return what an upper layer makes of this dataset: made once, kept as long as the dataset. May block."""
         with self._lock:
+            lock = self._making.setdefault(name, Lock())
+        with lock:  # one for each name: who wants the hierarchy does not wait for the tree
             if name not in self._derived:
                 self._derived[name] = make(self)
             return self._derived[name]  # type: ignore[return-value]  # one name, one type
+
+    def known(self, name: str) -> Any:  # noqa: ANN401  # whatever was made under this name
+        """Return what was made under a name, None if nothing was yet. Never blocks."""
+        return self._derived.get(name)
 
     @property
     def tree(self) -> xr.DataTree:

@@ -10,16 +10,18 @@ from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
 
 from cloudify.chunks.cache import ByteCache
-from cloudify.chunks.hierarchy import Chunk, Hierarchy
+from cloudify.chunks.hierarchy import Chunk, Document, Hierarchy
 from cloudify.datasets.source import explain
 from cloudify.errors import CloudifyError, SourceChangedError, UnreadableChunkError
 from cloudify.http.answers import answer
-from cloudify.http.conditional import none_match
+from cloudify.http.coding import SMALLEST_NBYTES, Coding, choose_coding, compress, tag_of
+from cloudify.http.conditional import match_fails, none_match, range_applies
 from cloudify.http.cors import READS
 from cloudify.http.flights import Flights
 from cloudify.http.lookup import Lookup
 from cloudify.http.offload import Offload
 from cloudify.http.problems import Problem, not_allowed
+from cloudify.http.ranges import parse_range
 from cloudify.settings import Settings
 
 LIVE = "no-cache"
@@ -47,29 +49,50 @@ class ZarrBytes:
             if scope["method"] not in {"GET", "HEAD"}:
                 await not_allowed(scope["method"], READS).response(scope)(scope, receive, send)
                 return
-            await self._answer(scope, send)
+            await self._answer(scope, receive, send)
         except CloudifyError as error:
             await Problem.of(error).response(scope)(scope, receive, send)
 
-    async def _answer(self, scope: Scope, send: Send) -> None:
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         dataset_id = scope["path_params"]["dataset_id"]
         key = scope["path"].removeprefix(scope["root_path"]).removeprefix("/")
-        hierarchy = self._lookup.ready(dataset_id)
-        if hierarchy is None:
-            hierarchy = await self._open(lambda: self._lookup.get(dataset_id))
+        hierarchy = self._lookup.ready(dataset_id) or (await self._open(lambda: self._lookup.open(dataset_id)))[1]
         found = hierarchy.find(key)
-        is_chunk = isinstance(found, Chunk)
-        headers = {
-            "etag": found.etag,
-            "cache-control": IMMUTABLE if hierarchy.immutable else LIVE,
-            "content-type": "application/octet-stream" if is_chunk else "application/json",
-        }
-        if none_match(Headers(scope=scope).get("if-none-match"), found.etag):
+        asked = Headers(scope=scope)
+        coding = None if isinstance(found, Chunk) else _coding(found, asked)
+        etag = tag_of(found.etag, coding)
+        headers = {"etag": etag, "cache-control": IMMUTABLE if hierarchy.immutable else LIVE}
+        if not isinstance(found, Chunk):
+            headers["vary"] = "Accept-Encoding"
+        if match_fails(asked.get("if-match"), etag):
+            await Problem.of_status(412, f"{key!r} is another version by now; open the dataset again").response(scope)(
+                scope, receive, send
+            )
+            return
+        if none_match(asked.get("if-none-match"), etag):
             await answer(send, 304, headers, b"")
             return
-        body = await self._chunk(dataset_id, hierarchy, found, key) if isinstance(found, Chunk) else found.body
-        headers["content-length"] = str(len(body))
-        await answer(send, 200, headers, body, head=scope["method"] == "HEAD")
+        if isinstance(found, Chunk):
+            headers["content-type"] = "application/octet-stream"
+            body = await self._chunk(dataset_id, hierarchy, found, key)
+        else:
+            headers["content-type"] = "application/json"
+            body = await self._document(found, coding)
+        if coding is not None:
+            headers["content-encoding"] = coding
+        headers["accept-ranges"] = "bytes"
+        await _send_body(scope, receive, send, headers, body)
+
+    async def _document(self, document: Document, coding: Coding | None) -> bytes:
+        """Return a document's bytes, compressed once for each coding."""
+        if coding is None:
+            return document.body
+        tag = tag_of(document.etag, coding)
+        packed = self._cache.get(tag)
+        if packed is None:
+            packed = await self._read(lambda: compress(document.body, coding))
+            self._cache.put(tag, packed)
+        return packed
 
     async def _chunk(self, dataset_id: str, hierarchy: Hierarchy, chunk: Chunk, key: str) -> bytes:
         """Return a chunk's bytes; many who want the same one wait for one reading."""
@@ -90,3 +113,30 @@ class ZarrBytes:
             raise SourceChangedError(key)
         self._cache.put(chunk.etag, data)
         return data
+
+
+def _coding(document: Document, asked: Headers) -> Coding | None:
+    """Return the coding for a document; a range is one of the document itself."""
+    if len(document.body) < SMALLEST_NBYTES or "range" in asked:
+        return None
+    return choose_coding(asked.get("accept-encoding"))
+
+
+async def _send_body(scope: Scope, receive: Receive, send: Send, headers: dict[str, str], body: bytes) -> None:
+    """Send a body or the part of it that was asked for; ranges are for GET alone."""
+    asked = Headers(scope=scope)
+    is_head = scope["method"] == "HEAD"
+    span = None
+    if not is_head and range_applies(asked.get("if-range"), headers["etag"]):
+        span = parse_range(asked.get("range"), len(body))
+    if span is None:
+        await answer(send, 200, headers | {"content-length": str(len(body))}, body, head=is_head)
+        return
+    content_range = span.content_range(len(body))
+    if span.stop <= span.start:
+        detail = f"the range {asked['range'][:100]!r} holds no byte of the {len(body)} there are"
+        problem = Problem.of_status(416, detail, {"content-range": content_range})
+        await problem.response(scope)(scope, receive, send)
+        return
+    part = body[span.start : span.stop]
+    await answer(send, 206, headers | {"content-range": content_range, "content-length": str(len(part))}, part)

@@ -3,6 +3,8 @@
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette_compress import CompressMiddleware
 
+from cloudify.http.paths import is_byte_path
+
 SMALLEST_NBYTES = 1024
 
 
@@ -14,6 +16,5 @@ class CompressText:
         self._compressed = CompressMiddleware(app, minimum_size=SMALLEST_NBYTES)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Choose by the path: what the byte path sends is compressed already, and has strong tags."""
-        is_bytes = scope["type"] == "http" and "/zarr/" in scope["path"]
-        await (self.app if is_bytes else self._compressed)(scope, receive, send)
+        """Choose by the path: what the byte path sends is coded already, and has strong tags."""
+        await (self.app if is_byte_path(scope) else self._compressed)(scope, receive, send)

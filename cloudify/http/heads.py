@@ -2,6 +2,8 @@
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from cloudify.http.paths import is_byte_path
+
 
 class Heads:
     """ASGI layer that asks the routes below for GET and drops the body of their answer."""
@@ -11,7 +13,7 @@ class Heads:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a HEAD on as GET, anything else as it is."""
-        if scope["type"] != "http" or scope["method"] != "HEAD":
+        if scope["type"] != "http" or scope["method"] != "HEAD" or is_byte_path(scope):
             await self.app(scope, receive, send)
             return
 

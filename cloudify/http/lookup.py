@@ -22,6 +22,8 @@ from cloudify.errors import UnknownDatasetError
 from cloudify.model.entry import Entry
 from cloudify.settings import Settings
 
+HIERARCHY = "hierarchy"
+
 
 @runtime_checkable
 class ShelfProvider(Protocol):
@@ -42,18 +44,18 @@ class Lookup:
         self._objects = 0
 
     def ready(self, dataset_id: str) -> Hierarchy | None:
-        """Return a hierarchy if that takes no more than a system call."""
+        """Return a hierarchy if that takes no more than a system call, else None: `open` it, off the event loop."""
         shelf = self._shelf_of(dataset_id)
         if shelf is not None:
             opened = shelf.peek(dataset_id)
-            return None if opened is None else opened.derived("hierarchy", self._lay_out)
-        known = self._foreign.get(dataset_id)
-        if known is None or monotonic() - known[2] > self._settings.token_check_s:
-            return None
-        return known[1].derived("hierarchy", self._lay_out)
+        else:
+            _, opened, seen_at = self._foreign.get(dataset_id, (None, None, 0.0))
+            if monotonic() - seen_at > self._settings.token_check_s:
+                return None
+        return opened.known(HIERARCHY) if opened is not None else None
 
-    def get(self, dataset_id: str) -> Hierarchy:
-        """Return a hierarchy as the source is now. Blocks.
+    def open(self, dataset_id: str) -> tuple[Opened, Hierarchy]:
+        """Return a dataset and its hierarchy as the source is now. Blocks.
 
         Raises
         ------
@@ -64,7 +66,7 @@ class Lookup:
         """
         shelf = self._shelf_of(dataset_id)
         opened = shelf.get(dataset_id) if shelf is not None else self._foreign_dataset(dataset_id)
-        return opened.derived("hierarchy", self._lay_out)
+        return opened, opened.derived(HIERARCHY, self._lay_out)
 
     def has_changed(self, dataset_id: str, hierarchy: Hierarchy) -> bool:
         """Whether the source is known to have been replaced since, so that what was just read belongs to neither."""

@@ -33,6 +33,9 @@ STATUS = {
 }
 """Family of failures -> status; a class has the status of its nearest ancestor here."""
 
+PHRASES = {413: "Content Too Large", 416: "Range Not Satisfiable", 422: "Unprocessable Content"}
+"""Titles of RFC 9110 where Python's differ from version to version."""
+
 TYPE_PREFIX = "urn:cloudify:problems/"
 MEDIA_TYPE = "application/problem+json"
 
@@ -57,13 +60,13 @@ class Problem:
     def of_status(cls, status: int, detail: str, headers: Mapping[str, str] | None = None) -> "Problem":
         """Return the problem of a bare status; its code is the status's own phrase, e.g. ``method-not-allowed``."""
         known = HTTPStatus(status)
-        return cls(known.phrase.lower().replace(" ", "-"), known, detail, headers or {})
+        return cls(_phrase(known).lower().replace(" ", "-"), known, detail, headers or {})
 
     def content(self) -> dict[str, str | int]:
         """Return the members that do not depend on the request."""
         return {
             "type": TYPE_PREFIX + self.code,
-            "title": self.status.phrase,
+            "title": _phrase(self.status),
             "status": int(self.status),
             "detail": self.detail,
         }
@@ -79,6 +82,10 @@ class Problem:
             return render_page("problem.html", scope, status=self.status, headers=headers, problem=content)
         body = json.dumps(content, ensure_ascii=True, separators=(",", ":")).encode()
         return Response(body, self.status, headers, MEDIA_TYPE)
+
+
+def _phrase(status: HTTPStatus) -> str:
+    return PHRASES.get(status, status.phrase)
 
 
 def not_found(scope: Scope) -> Problem:

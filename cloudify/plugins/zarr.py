@@ -1,16 +1,28 @@
 """``GET,HEAD /datasets/{dataset_id}/zarr/{key}``: every dataset as zarr v3 and v2 under one URL."""
 
+from collections.abc import Iterator
+from math import prod
+
 from fastapi import APIRouter
 from pydantic import Field
 from starlette.responses import Response
 from starlette.routing import Mount
 from xpublish.plugins import Dependencies, Plugin, hookimpl
 
+from cloudify.chunks.array import ServedArray
+from cloudify.chunks.hierarchy import key_name
 from cloudify.errors import UnknownKeyError
 from cloudify.http.bytes import ZarrBytes
+from cloudify.http.checks import Checked
 from cloudify.http.cors import PublicReads
 from cloudify.http.lookup import Lookup
+from cloudify.model.finding import Finding
 from cloudify.settings import Settings, load_settings
+
+LARGE_CHUNK_NBYTES = 32 * 2**20
+"""About three seconds on a line of 100 Mbit/s."""
+SMALL_CHUNK_NBYTES = 2**16
+MANY_CHUNKS = 1000
 
 
 def read_key(dataset_id: str, key: str) -> Response:
@@ -21,6 +33,38 @@ def read_key(dataset_id: str, key: str) -> Response:
     raise UnknownKeyError(
         key, f"the keys of {dataset_id!r} are served by the application mounted in front of this route"
     )
+
+
+def check_array(array: ServedArray) -> Finding | None:
+    """Return what is wrong with the chunks of a variable, None if they suit the web."""
+    nbytes = prod(array.grid.chunk) * array.type.dtype.itemsize
+    counts = len(array.grid)
+    if nbytes > LARGE_CHUNK_NBYTES:
+        reason = f"a chunk is {nbytes / 2**20:.0f} MiB before encoding: a reader of one value waits for all of it"
+        return Finding(
+            "zarr", array.path, "limited", reason, f"rechunk the source to {LARGE_CHUNK_NBYTES >> 20} MiB or less"
+        )
+    if nbytes < SMALL_CHUNK_NBYTES and counts > MANY_CHUNKS:
+        reason = f"{counts} chunks of {nbytes} bytes: a reader of all of it sends as many requests"
+        return Finding(
+            "zarr", array.path, "limited", reason, f"rechunk the source to {SMALL_CHUNK_NBYTES >> 10} KiB or more"
+        )
+    return None
+
+
+def check_zarr(checked: Checked) -> Iterator[Finding]:
+    """Yield one finding for the store, and one for each variable that is left out, renamed or badly chunked."""
+    yield Finding("zarr", "", "works", f"{len(checked.hierarchy.arrays)} variables, in v3 and v2")
+    for path, reason in checked.hierarchy.omitted.items():
+        yield Finding(
+            "zarr", path, "fails", reason, "store it as numbers, times or text; the other variables are served"
+        )
+    for group, ds in checked.opened.groups.items():
+        for name in map(str, ds.variables):
+            if key_name(name) != name:
+                reason = f"served as {key_name(name)!r}: a slash would make it a group"
+                yield Finding("zarr", f"{group}{name}", "limited", reason, "rename it in the source")
+    yield from filter(None, map(check_array, checked.hierarchy.arrays.values()))
 
 
 class ZarrPlugin(Plugin):
@@ -37,3 +81,7 @@ class ZarrPlugin(Plugin):
         router.routes.append(Mount("/datasets/{dataset_id}/zarr", app=app))
         router.add_api_route("/datasets/{dataset_id}/zarr/{key:path}", read_key, response_class=Response)
         return router
+
+    def check(self, checked: Checked) -> Iterator[Finding]:
+        """Say what the store can do."""
+        return check_zarr(checked)

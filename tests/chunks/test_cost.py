@@ -1,6 +1,7 @@
 """The cost of metadata and of one chunk does not grow with the number of chunks."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import dask.array as da
 import httpx
@@ -28,6 +29,25 @@ def test_metadata_of_100_000_chunks_takes_at_most_100_ms_of_cpu() -> None:
         assert array["shape"] == [100_000, 16, 16]
         assert array["chunk_grid"]["configuration"]["chunk_shape"] == [1, 16, 16]
         assert spent_s <= 0.1
+
+
+def test_64_readers_of_one_cold_chunk_compute_it_once() -> None:
+    computed = []
+
+    def block(values: np.ndarray) -> np.ndarray:
+        computed.append(values.shape)
+        time.sleep(0.2)  # long enough for all of them to arrive
+        return values + 1
+
+    data = da.zeros((4, 8), chunks=(1, 8), dtype="float32").map_blocks(block, dtype="float32", meta=np.empty((0, 0)))
+    ds = xr.Dataset({"v": (("y", "x"), data)})
+    with running(Server({"a": ds}).app) as url, ThreadPoolExecutor(64) as pool:
+        assert httpx.get(f"{url}/datasets/a/zarr/zarr.json").status_code == 200
+        keys = [f"{url}/datasets/a/zarr/v/{key}" for key in ("c/2/0", "2.0") * 32]
+        answers = list(pool.map(httpx.get, keys))
+    assert {answer.status_code for answer in answers} == {200}
+    assert len({answer.content for answer in answers}) == 1
+    assert computed == [(1, 8)]
 
 
 def test_a_chunk_evaluates_as_many_tasks_among_many_as_among_few() -> None:

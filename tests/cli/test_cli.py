@@ -50,13 +50,30 @@ def test_help_answers_without_the_science_stack(tmp_path: Path) -> None:
 
 def test_bad_usage_is_status_2(tmp_path: Path) -> None:
     for arguments in (
-        ["serve"],
+        ["check"],
         ["serve", "--nothing"],
         ["demo", "--port", "x"],
         ["demo", "--port", "70000"],
         ["bake"],
     ):
         failed(cloudify(*arguments, cwd=tmp_path), 2)
+
+
+def test_a_server_of_nothing_says_so(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "cloudify", "serve", "--port", "0", "--data-dir", str(tmp_path / "d")],
+        stdout=subprocess.PIPE, text=True, cwd=tmp_path,
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        lines = [process.stdout.readline() for _ in range(5)]
+        url = lines[2].split()[1]
+        assert lines[3] == "  datasets  0: none; name a file, folder, URL or catalog to serve\n"
+        ready = httpx.get(f"{url}ready")
+        assert (ready.status_code, ready.headers["retry-after"]) == (503, "2")
+        assert "Nothing is served yet" in httpx.get(url, headers={"Accept": "text/html"}).text
+        process.terminate()
+        assert process.stdout.read() == "cloudify: ended\n"
+    assert process.returncode == 0
 
 
 def test_a_busy_port_is_one_line_with_a_free_one(tmp_path: Path) -> None:

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 from numcodecs import Zstd
 
+from cloudify import Server
 from cloudify.catalog.targets import read_targets
+from cloudify.testing import running
 
 PROJECT = Path(__file__).parents[2]
 TAS = "/datasets/mpi-esm-tas/zarr"
@@ -28,7 +30,9 @@ def test_head_says_what_get_sends(client: httpx.Client, key: str) -> None:
     got, head = client.get(f"{TAS}/{key}"), client.head(f"{TAS}/{key}")
     assert (got.status_code, head.status_code) == (200, 200)
     assert head.content == b""
-    assert int(got.headers["content-length"]) == len(got.content) > 0
+    with client.stream("GET", f"{TAS}/{key}") as stream:
+        sent = sum(map(len, stream.iter_raw()))
+    assert int(got.headers["content-length"]) == sent > 0
     for name in ("content-length", "etag", "content-type", "cache-control"):
         assert head.headers[name] == got.headers[name]
     assert got.headers["etag"].startswith('"')
@@ -112,3 +116,103 @@ def test_other_routes_answer_head_and_compress_text(client: httpx.Client) -> Non
     assert "Accept-Encoding" in packed.headers["vary"]
     chunk = client.get(f"{TAS}/tas/c/0/0/0", headers={"Accept-Encoding": "gzip, zstd, br"})
     assert "content-encoding" not in chunk.headers
+
+
+RANGES = {
+    "bytes=0-0": (0, 1), "bytes=0-9": (0, 10), "bytes=5-7": (5, 8), "bytes=10-": (10, None), "bytes=-4": (-4, None),
+    "BYTES=0-3": (0, 4), "bytes=0-99999999": (0, None), "bytes=-99999999": (0, None), "bytes= 1-2": (1, 3),
+}  # fmt: skip
+WHOLE = [
+    "bytes=0-1,4-5", "bytes=-1,0-1", "bytes=", "bytes=-", "bytes=a-b", "bytes=5-2", "chunks=0-1", "0-1", "bytes=1.0-2",
+    "bytes=+1-2", "bytes=1-2x", "bytes=" + "9" * 30 + "-",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("key", ["tas/c/0/0/0", "zarr.json"])
+@pytest.mark.parametrize(("asked", "part"), RANGES.items())
+def test_a_range_is_that_part_of_the_whole(
+    client: httpx.Client, key: str, asked: str, part: tuple[int, int | None]
+) -> None:
+    whole = client.get(f"{TAS}/{key}", headers={"Accept-Encoding": "identity"})
+    expected = whole.content[slice(*part)]
+    answer = client.get(f"{TAS}/{key}", headers={"Range": asked})
+    assert answer.status_code == 206
+    assert answer.content == expected
+    start = part[0] if part[0] >= 0 else len(whole.content) + part[0]
+    assert answer.headers["content-range"] == f"bytes {start}-{start + len(expected) - 1}/{len(whole.content)}"
+    assert answer.headers["content-length"] == str(len(expected))
+    assert answer.headers["etag"] == whole.headers["etag"]
+
+
+@pytest.mark.parametrize("asked", WHOLE)
+def test_what_is_no_single_range_gets_the_whole(client: httpx.Client, asked: str) -> None:
+    answer = client.get(f"{TAS}/tas/c/0/0/0", headers={"Range": asked})
+    assert (answer.status_code, answer.headers["accept-ranges"]) == (200, "bytes")
+    assert len(answer.content) == int(client.head(f"{TAS}/tas/c/0/0/0").headers["content-length"])
+
+
+@pytest.mark.parametrize("asked", ["bytes=999999999-", "bytes=999999999-9999999999", "bytes=-0"])
+def test_a_range_beyond_the_end_is_416_with_the_size(client: httpx.Client, asked: str) -> None:
+    size = client.head(f"{TAS}/tas/c/0/0/0").headers["content-length"]
+    answer = client.get(f"{TAS}/tas/c/0/0/0", headers={"Range": asked})
+    assert (answer.status_code, answer.headers["content-range"]) == (416, f"bytes */{size}")
+    assert answer.json()["type"] == "urn:cloudify:problems/range-not-satisfiable"
+
+
+def test_a_range_counts_only_for_the_tag_it_names_and_only_for_get(client: httpx.Client) -> None:
+    key = f"{TAS}/tas/c/0/0/0"
+    etag = client.head(key).headers["etag"]
+    part = {"Range": "bytes=0-3"}
+    statuses = {
+        value: client.get(key, headers=part | {"If-Range": value}).status_code for value in (etag, f"W/{etag}", '"x"')
+    }
+    assert statuses == {etag: 206, f"W/{etag}": 200, '"x"': 200}
+    assert client.get(key, headers=part | {"If-Range": "Sat, 01 Jan 2000 00:00:00 GMT"}).status_code == 200
+    head = client.head(key, headers=part)
+    assert (head.status_code, "content-range" in head.headers) == (200, False)
+    assert client.get(key, headers=part | {"If-None-Match": etag}).status_code == 304
+
+
+def test_a_precondition_that_fails_is_412(client: httpx.Client) -> None:
+    key = f"{TAS}/tas/c/0/0/0"
+    etag = client.head(key).headers["etag"]
+    for value, status in {etag: 200, f'"x", {etag}': 200, "*": 200, '"x"': 412, f"W/{etag}": 412}.items():
+        assert client.get(key, headers={"If-Match": value}).status_code == status, value
+    problem = client.get(key, headers={"If-Match": '"x"'}).json()
+    assert problem["type"] == "urn:cloudify:problems/precondition-failed"
+
+
+@pytest.mark.parametrize(
+    ("accept", "coding"),
+    [("gzip", "gzip"), ("zstd", "zstd"), ("gzip, deflate, br, zstd", "zstd"), ("gzip, zstd;q=0.1", "gzip"),
+     ("identity", None), ("br", None), ("gzip;q=0, zstd;q=0", None), ("", None)],
+)  # fmt: skip
+def test_metadata_is_compressed_as_asked_and_its_tag_tells(
+    client: httpx.Client, accept: str, coding: str | None
+) -> None:
+    for key in ("zarr.json", ".zmetadata"):
+        plain = client.get(f"{TAS}/{key}", headers={"Accept-Encoding": "identity"})
+        answer = client.get(f"{TAS}/{key}", headers={"Accept-Encoding": accept})
+        head = client.head(f"{TAS}/{key}", headers={"Accept-Encoding": accept})
+        assert answer.content == plain.content
+        assert answer.headers.get("content-encoding") == coding == head.headers.get("content-encoding")
+        assert answer.headers["vary"] == plain.headers["vary"] == "Accept-Encoding"
+        assert (answer.headers["etag"] == plain.headers["etag"]) == (coding is None)
+        assert answer.headers["content-length"] == head.headers["content-length"]
+        if coding:
+            assert int(answer.headers["content-length"]) < len(plain.content) / 2
+        again = {"Accept-Encoding": accept, "If-None-Match": answer.headers["etag"]}
+        not_modified = client.get(f"{TAS}/{key}", headers=again)
+        assert (not_modified.status_code, not_modified.headers["vary"]) == (304, "Accept-Encoding")
+
+
+def test_what_never_changes_may_be_kept(tmp_path: Path) -> None:
+    catalog = tmp_path / "c.yaml"
+    file = PROJECT / "cloudify" / "demo" / "mpi-esm-tas.nc"
+    catalog.write_text(f"datasets:\n  kept: {{href: {file}, immutable: true}}\n  live: {{href: {file}}}\n")
+    with running(Server(catalog).app) as url:
+        for key in ("zarr.json", "tas/c/0/0/0"):
+            kept, live = (httpx.get(f"{url}/datasets/{name}/zarr/{key}") for name in ("kept", "live"))
+            assert kept.headers["cache-control"] == "public, max-age=31536000, immutable"
+            assert live.headers["cache-control"] == "no-cache"
+            assert kept.headers["etag"] != live.headers["etag"] or key == "zarr.json"

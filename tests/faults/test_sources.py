@@ -3,6 +3,8 @@
 import json
 import os
 import shutil
+import subprocess
+import sys
 import time
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -213,3 +215,17 @@ def test_a_group_of_a_file_is_a_path(tmp_path: Path) -> None:
         inside = httpx.get(f"{base}/a/zarr.json").json()["consolidated_metadata"]["metadata"]
         assert set(inside) == {"b", "b/w"}
         json.loads(httpx.get(f"{base}/a/b/.zmetadata").text)
+
+
+def test_a_process_that_read_hdf5_over_http_ends_well(tmp_path: Path, remote: Any) -> None:
+    """HDF5 closes its files after Python has gone, and h5py then calls Python."""
+    _, base = remote
+    shutil.copyfile(DEMO / "icon-ocean.nc", tmp_path / "ocean.nc")
+    code = (
+        "import threading\nfrom cloudify.datasets.open import open_entry\nfrom cloudify.model.entry import Entry\n"
+        f"opened = open_entry(Entry('a', 'netcdf', '{base}/ocean.nc'), timeout_s=10)\n"
+        "print(opened.groups['/']['S'].shape)\n"
+        "threading.Thread(target=lambda held: threading.Event().wait(), args=[opened], daemon=True).start()\n"
+    )  # a thread of a server may hold a dataset to the very end
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout) == (0, "(1, 3, 20480)\n"), done.stderr
