@@ -15,7 +15,8 @@ import numpy as np
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 NUMERIC_KINDS = "biufc"
-_MAX_ITEM_NBYTES = 16
+_MAX_ITEM_NBYTES = {"c": 16}
+"""Longer floats differ from machine to machine; other kinds than complex have 8 bytes at most."""
 
 
 class UnstorableError(ValueError):
@@ -42,7 +43,7 @@ class StoredType:
         UnstorableError
             If zarr has no such type.
         """
-        if dtype.kind in NUMERIC_KINDS and dtype.itemsize <= _MAX_ITEM_NBYTES:
+        if dtype.kind in NUMERIC_KINDS and dtype.itemsize <= _MAX_ITEM_NBYTES.get(dtype.kind, 8):
             return cls(dtype.newbyteorder("<"))
         if dtype.kind == "S" and dtype.itemsize > 0:
             return cls(dtype)

@@ -9,77 +9,102 @@ from typing import Any
 
 import cftime
 import numpy as np
+import pandas as pd
 import xarray as xr
 
-_TIME_ENCODING = ("units", "calendar", "dtype")
-_UNIT_WORDS = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
-"""numpy's unit of a time that xarray can hold -> the word of the CF conventions."""
+from cloudify.datasets.source import explain, failures
+from cloudify.datasets.times import store_cftimes, store_times
 
 
 def stored_form(ds: xr.Dataset) -> tuple[xr.Dataset, dict[str, str]]:
     """Return the stored form of one group, and why each variable without one has none."""
-    variables, attrs = xr.conventions.encode_dataset_coordinates(ds)
+    variables, attrs = _with_coordinates(ds)
     kept: dict[str, xr.Variable] = {}
     omitted: dict[str, str] = {}
     for name, variable in variables.items():
+        if _is_multi_index(ds, name):
+            omitted[name] = "a MultiIndex has no stored form; its levels are served"
+            continue
         try:
-            kept[str(name)] = _store(variable)
-        except (ValueError, TypeError, NotImplementedError, OverflowError) as error:
-            omitted[str(name)] = f"no stored form: {error}"
-    return _dataset_of(kept, dict(attrs)), omitted
+            kept[name] = _store(variable)
+        except failures() as error:  # blocks of a graph are evaluated where nothing else tells what is in them
+            reason = str(error) if isinstance(error, ValueError | TypeError) else explain(error)
+            omitted[name] = f"no stored form: {reason}"
+    return _dataset_of(kept, attrs), omitted
+
+
+def without_slashes(data: xr.Dataset | xr.DataTree) -> xr.Dataset | xr.DataTree:
+    """Return a dataset whose variables have ``_`` for a slash in their names: no tree and no key can hold those."""
+    if isinstance(data, xr.DataTree):
+        return data  # has none
+    renamed: dict[str, str] = {}
+    for name in map(str, data.variables):
+        if "/" in name:
+            free = name.replace("/", "_")
+            while free in data.variables or free in data.dims or free in renamed.values():
+                free += "_"
+            renamed[name] = free
+    return data.rename(renamed) if renamed else data
+
+
+def _with_coordinates(ds: xr.Dataset) -> tuple[dict[str, xr.Variable], dict[Any, Any]]:
+    """Name coordinates in the attribute ``coordinates``, as xarray does when it writes.
+
+    What would only make xarray warn or refuse is taken away first: the attribute inherited twice, and names with a
+    space, which that attribute cannot hold.
+    """
+    plain = ds.copy()
+    for variable in plain.variables.values():
+        if "coordinates" in variable.attrs:
+            variable.encoding = {k: v for k, v in variable.encoding.items() if k != "coordinates"}
+    spaced = [name for name in plain.coords if " " in str(name) and name not in plain.dims]
+    if "coordinates" in plain.attrs:
+        spaced = [name for name in plain.coords if name not in plain.dims]
+    plain = plain.drop_indexes([n for n in spaced if n in plain.xindexes], errors="ignore").reset_coords(spaced)
+    variables, attrs = xr.conventions.encode_dataset_coordinates(plain)
+    return {str(name): variable for name, variable in variables.items()}, dict(attrs)
+
+
+def _is_multi_index(ds: xr.Dataset, name: str) -> bool:
+    return name in ds.dims and name in ds.xindexes and isinstance(ds.xindexes[name].to_pandas_index(), pd.MultiIndex)
 
 
 def _store(variable: xr.Variable) -> xr.Variable:
+    if variable.dtype.kind in "mM":
+        return store_times(variable)
+    if variable.dtype.kind == "O":
+        return _store_objects(variable)
     attrs = dict(variable.attrs)
-    if variable.dtype.kind in "mM" and variable.chunks is not None:
-        return _store_lazy_time(variable)
-    if variable.dtype.kind in "mM" or (variable.dtype.kind == "O" and _holds_times(variable)):
-        return _store_time(variable)
     if variable.dtype.kind in "fc" and "_FillValue" not in attrs:
         attrs["_FillValue"] = variable.dtype.type(np.nan)
     return xr.Variable(variable.dims, variable._data, attrs, fastpath=True)  # noqa: SLF001  # stays lazy
 
 
-def _store_time(variable: xr.Variable) -> xr.Variable:
-    encoding = {name: variable.encoding[name] for name in _TIME_ENCODING if name in variable.encoding}
-    plain = xr.Variable(variable.dims, variable.to_numpy(), variable.attrs)
-    candidates = [encoding, {k: v for k, v in encoding.items() if k != "dtype"}, {}]
-    for candidate in candidates:
-        plain.encoding = candidate
-        try:
-            stored = xr.conventions.encode_cf_variable(plain)
-        except (ValueError, OverflowError, UserWarning):
-            continue
-        if _times_equal(stored, plain):
-            return xr.Variable(stored.dims, stored.to_numpy(), stored.attrs)
-    if variable.dtype.kind in "mM":
-        return _store_lazy_time(plain)
-    raise ValueError("no unit holds its times exactly")
+def _store_objects(variable: xr.Variable) -> xr.Variable:
+    """Give Python objects the type that all of them have; text keeps its own."""
+    first = _first_object(variable)
+    if isinstance(first, cftime.datetime):
+        return store_cftimes(variable, first)
+    if variable.chunks is None:
+        values = variable.to_numpy()
+        kinds = {type(item) for item in values.ravel()}
+        if kinds and all(
+            issubclass(kind, bytes | bool | int | float | complex | np.number | np.bool_) for kind in kinds
+        ):
+            plain = np.array(values.tolist())
+            if plain.dtype.kind in "biufcS":
+                return _store(xr.Variable(variable.dims, plain.reshape(values.shape), variable.attrs))
+    return xr.Variable(variable.dims, variable._data, variable.attrs, fastpath=True)  # noqa: SLF001  # stays lazy
 
 
-def _times_equal(stored: xr.Variable, original: xr.Variable) -> bool:
-    decoded = xr.conventions.decode_cf_variable("time", stored, decode_timedelta=original.dtype.kind == "m")
-    ours, theirs = decoded.to_numpy(), original.to_numpy()
-    both_missing = (ours != ours) & (theirs != theirs)  # noqa: PLR0124  # NaT differs from itself
-    return bool(np.all((ours == theirs) | both_missing))
-
-
-def _store_lazy_time(variable: xr.Variable) -> xr.Variable:
-    """Reinterpret times as the integers they are, counted in their own unit: exact, and nothing is read."""
-    unit = np.datetime_data(variable.dtype)[0]
-    if unit not in _UNIT_WORDS:
-        raise ValueError(f"times in the unit {unit!r}")
-    attrs = dict(variable.attrs) | {"_FillValue": np.int64(np.iinfo(np.int64).min)}
-    attrs["units"] = _UNIT_WORDS[unit]
-    if variable.dtype.kind == "M":
-        attrs |= {"units": f"{_UNIT_WORDS[unit]} since 1970-01-01", "calendar": "proleptic_gregorian"}
-    return xr.Variable(variable.dims, variable.data.view("int64"), attrs)
-
-
-def _holds_times(variable: xr.Variable) -> bool:
-    if variable.chunks is not None or not variable.size:
-        return False
-    return isinstance(variable.to_numpy().reshape(-1)[0], cftime.datetime)
+def _first_object(variable: xr.Variable) -> object:
+    """Return the first element that is there, of a graph the first of its first block; None where there is none."""
+    if not variable.size:
+        return None
+    array = variable.data if variable.chunks is not None else None
+    filled = [next(i for i, n in enumerate(sizes) if n) for sizes in array.chunks] if array is not None else []
+    values = variable.to_numpy() if array is None else array.blocks[tuple(filled)].compute(scheduler="sync")
+    return next((item for item in np.asarray(values).ravel() if item is not None and item == item), None)  # noqa: PLR0124  # NaN
 
 
 def _dataset_of(variables: dict[str, xr.Variable], attrs: dict[str, Any]) -> xr.Dataset:

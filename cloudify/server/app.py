@@ -13,6 +13,7 @@ import cloudify
 from cloudify.catalog.catalog import Catalog
 from cloudify.catalog.targets import read_targets
 from cloudify.datasets.shelf import Shelf
+from cloudify.datasets.stored import without_slashes
 from cloudify.errors import InvalidIdError
 from cloudify.http.compression import CompressText
 from cloudify.http.cors import PublicReads
@@ -70,7 +71,8 @@ class Server:
         parts = {"settings": self.settings, "shelf": self.shelf, "title": self.catalog.title}
         plugins, self.report = load_plugins(parts)
         app_kws = {"title": "cloudify", "version": cloudify.__version__, "docs_url": None, "redoc_url": None}
-        self.rest = Rest(dict(objects), plugins=plugins, app_kws=app_kws)
+        served = {key: without_slashes(value) for key, value in objects.items()}
+        self.rest = Rest(served, plugins=plugins, app_kws=app_kws)
         self.app = self._wrap()
 
     def serve(self) -> None:
