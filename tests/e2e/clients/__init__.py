@@ -1,0 +1,1 @@
+"""Real clients, real datasets, and what each of them must read."""
