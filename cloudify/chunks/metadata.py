@@ -12,6 +12,7 @@ Documents = dict[str, dict[str, Json]]
 def array_documents(array: ServedArray) -> Documents:
     """Return the documents of one array by the last part of their keys."""
     fill = None if array.fill is None else array.type.fill_json(array.fill)
+    fill_attribute = None if array.fill is None else array.type.fill_attribute(array.fill)
     common: dict[str, Json] = {"shape": list(array.grid.shape)}
     v2: dict[str, Json] = common | {
         "zarr_format": 2,
@@ -31,9 +32,7 @@ def array_documents(array: ServedArray) -> Documents:
         "chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}},
         "fill_value": array.type.fill_json(array.padding),
         "codecs": [array.type.v3_bytes_codec, *array.codec.v3_codecs(array.type.dtype.itemsize)],
-        "attributes": array.attrs
-        if array.fill is None
-        else array.attrs | {"_FillValue": array.type.fill_attribute(array.fill)},
+        "attributes": array.attrs if fill_attribute is None else array.attrs | {"_FillValue": fill_attribute},
         "dimension_names": list(array.dims),
         "storage_transformers": [],
     }

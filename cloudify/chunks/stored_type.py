@@ -109,8 +109,13 @@ class StoredType:
         return str(fill) if self.is_text else fill.item()
 
     def fill_attribute(self, fill: Any) -> Json:  # noqa: ANN401
-        """Write the attribute ``_FillValue`` of v3 as xarray does."""
+        """Write the attribute ``_FillValue`` of v3 as xarray does; None for text and bytes.
+
+        xarray refuses a whole v3 dataset in which a variable of these has that attribute.
+        """
         kind = self.dtype.kind
+        if kind in "OS":
+            return None
         if kind == "f":
             return _float_base64(fill)
         if kind == "c":

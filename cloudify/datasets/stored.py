@@ -13,7 +13,9 @@ import pandas as pd
 import xarray as xr
 
 from cloudify.datasets.source import explain, failures
-from cloudify.datasets.times import store_cftimes, store_times
+from cloudify.datasets.times import Numbers, store_cftimes, store_times
+
+_NUMBERS = (bool, int, float, complex, np.number, np.bool_)
 
 
 def stored_form(ds: xr.Dataset) -> tuple[xr.Dataset, dict[str, str]]:
@@ -70,6 +72,8 @@ def _is_multi_index(ds: xr.Dataset, name: str) -> bool:
 
 
 def _store(variable: xr.Variable) -> xr.Variable:
+    if not isinstance(variable.dtype, np.dtype):
+        return _store(_without_extension(variable))
     if variable.dtype.kind in "mM":
         return store_times(variable)
     if variable.dtype.kind == "O":
@@ -85,16 +89,32 @@ def _store_objects(variable: xr.Variable) -> xr.Variable:
     first = _first_object(variable)
     if isinstance(first, cftime.datetime):
         return store_cftimes(variable, first)
-    if variable.chunks is None:
-        values = variable.to_numpy()
-        kinds = {type(item) for item in values.ravel()}
-        if kinds and all(
-            issubclass(kind, bytes | bool | int | float | complex | np.number | np.bool_) for kind in kinds
-        ):
-            plain = np.array(values.tolist())
-            if plain.dtype.kind in "biufcS":
-                return _store(xr.Variable(variable.dims, plain.reshape(values.shape), variable.attrs))
+    plain = _plain(variable.to_numpy()) if variable.chunks is None else None
+    if plain is not None:
+        return _store(xr.Variable(variable.dims, plain, variable.attrs))
     return xr.Variable(variable.dims, variable._data, variable.attrs, fastpath=True)  # noqa: SLF001  # stays lazy
+
+
+def _plain(values: Numbers) -> Numbers | None:
+    """Return objects that are all numbers, or all bytes, as an array of these; None where they are something else."""
+    kinds = {type(item) for item in values.ravel()}
+    if not kinds or not (
+        all(issubclass(kind, bytes) for kind in kinds) or all(issubclass(kind, _NUMBERS) for kind in kinds)
+    ):
+        return None
+    plain = np.array(values.tolist()).reshape(values.shape)
+    if plain.dtype == "S1":
+        plain = plain.astype("S2")  # a reader would join the letters of S1 to words
+    return plain if plain.dtype.kind in "biufcS" else None
+
+
+def _without_extension(variable: xr.Variable) -> xr.Variable:
+    """Turn an array of pandas' own types into numpy's: numbers that may be missing to floats, categories to objects."""
+    series = pd.Series(variable.data)
+    kind = getattr(series.dtype, "numpy_dtype", np.dtype(object))
+    if kind.kind in "biuf" and bool(series.isna().any()):
+        return xr.Variable(variable.dims, series.to_numpy(np.float64, na_value=np.nan), variable.attrs)
+    return xr.Variable(variable.dims, series.to_numpy(kind), variable.attrs)
 
 
 def _first_object(variable: xr.Variable) -> object:
