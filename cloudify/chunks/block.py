@@ -43,7 +43,7 @@ def _read_blocks(array: Any, region: tuple[slice, ...], edges: Sequence[Block]) 
     keys = [(array.name, *index) for index in indices]
     blocks = get_sync(dict(array.dask.cull(set(keys))), keys)
     if len(blocks) == 1:
-        return np.asarray(blocks[0])[_within(indices[0], region, edges)]
+        return np.asarray(np.asarray(blocks[0])[_within(indices[0], region, edges)])  # a scalar stays an array
     out = np.empty([part.stop - part.start for part in region], dtype=array.dtype)
     for index, block in zip(indices, blocks, strict=True):
         target = tuple(

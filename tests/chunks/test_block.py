@@ -47,3 +47,5 @@ def test_a_scalar_is_read_with_and_without_dask() -> None:
     for data in (np.array(3.5), da.from_array(np.array(3.5))):
         variable = xr.Variable((), data)
         assert read_region(variable, (), block_edges(variable)) == 3.5
+    text = xr.Variable((), da.from_array(np.array("nord")))
+    assert isinstance(read_region(text, (), block_edges(text)), np.ndarray)

@@ -55,7 +55,8 @@ def scalars() -> xr.Dataset:
         "text": "nord",
         "char": np.bytes_(b"x"),
     }
-    return xr.Dataset({name: ((), value) for name, value in values.items()})
+    lazy = {f"lazy_{name}": ((), da.from_array(np.asarray(value))) for name, value in values.items()}
+    return xr.Dataset({name: ((), value) for name, value in values.items()} | lazy)
 
 
 def texts() -> xr.Dataset:

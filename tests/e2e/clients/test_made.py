@@ -166,7 +166,7 @@ def test_a_slash_in_a_name_is_an_underscore(objects: httpx.Client) -> None:
 
 
 def test_no_filter_of_hdf5_leaks_and_two_processes_serve_the_same_bytes(start: Any, tmp_path: Path) -> None:
-    for name, write in FILES.to_numpy()():
+    for name, write in FILES.values():
         write(tmp_path / name)
     catalog = tmp_path / "catalog.yaml"
     entries = {dataset_id: {"href": str(tmp_path / name)} for dataset_id, (name, _) in FILES.items()}
