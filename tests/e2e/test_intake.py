@@ -43,13 +43,19 @@ def test_one_dataset_has_a_catalog_of_its_own(demo: Any) -> None:
 
 
 def test_titles_of_any_text_survive() -> None:
-    titles = ["a: b # c", '"quoted" \\ {{x}}', "größe 温度 \U0001f30a", "line\nbreak\ttab", "\x00\x07\x7f\x85\x9f\ud800\ufffe", "yes", ""]
+    titles = [
+        "a: b # c",
+        '"quoted" \\ {{x}}',
+        "größe 温度 \U0001f30a",
+        "line\nbreak\ttab",
+        "\x00\x07\x7f\x85\x9f\ud800\ufffe",
+        "yes",
+        "",
+    ]
     rows = [(f"d{number}", title) for number, title in enumerate(titles)]
     content = yaml.safe_load(write_catalog("http://x", rows))
     assert [content["sources"][name]["description"] for name, _ in rows] == titles
-    assert yaml.safe_load(write_catalog("", [])) == {
-        "metadata": {"version": 1, "access_url": ""}, "plugins": {"source": [{"module": "intake_xarray"}]}, "sources": {},
-    }  # fmt: skip
+    assert yaml.safe_load(write_catalog("", []))["sources"] == {}
 
 
 def test_a_catalog_of_10_000_is_written_within_a_second_and_opens_nothing(tmp_path: Path) -> None:

@@ -1,0 +1,106 @@
+"""Intake catalogs of both versions become entries."""
+
+from pathlib import Path
+
+import pytest
+
+from cloudify.catalog.intake import is_intake, read_intake
+from cloudify.model.entry import Entry
+
+V1 = """\
+metadata: {version: 1, title: Old archive}
+plugins: {source: [{module: intake_xarray}]}
+sources:
+  tas:
+    driver: netcdf
+    description: Air temperature
+    args: {urlpath: '{{ CATALOG_DIR }}/data/tas.nc', chunks: {}}
+    metadata: {title: Tas, license: CC0}
+  pr:
+    driver: zarr
+    args:
+      urlpath: "s3://bucket/{{ scenario }}/pr.zarr"
+      storage_options: {anon: true}
+    parameters:
+      scenario: {description: x, type: str, default: historical}
+  refs:
+    driver: zarr
+    args: {urlpath: 'reference://', storage_options: {fo: refs.json}}
+"""
+V2 = """\
+version: 2
+metadata: {}
+data:
+  1234abcd:
+    datatype: intake.readers.datatypes:Zarr
+    kwargs: {root: '', storage_options: null, url: /data/x.zarr}
+    metadata: {title: X}
+  raw:
+    datatype: intake.readers.datatypes:HDF5
+    kwargs: {path: '', storage_options: {anon: true}, url: 'https://example.org/y.nc'}
+    metadata: {}
+entries:
+  x:
+    kwargs: {data: '{data(1234abcd)}'}
+    reader: intake.readers.readers:XArrayDatasetReader
+  made:
+    kwargs: {steps: []}
+    reader: intake.readers.transform:Method
+"""
+UNFIT = {
+    "driver": ("driver: csv\n    args: {urlpath: x.csv}", "one of the drivers", "'csv'"),
+    "pattern": ("driver: netcdf\n    args: {urlpath: 'x*.nc'}", "one path or URL", "a pattern, 'x*.nc'"),
+    "list": ("driver: netcdf\n    args: {urlpath: [a.nc, b.nc]}", "one path or URL", "['a.nc', 'b.nc']"),
+    "none": ("driver: netcdf", "one path or URL", "None"),
+    "shell": (
+        "driver: netcdf\n    args: {urlpath: '{{ shell(\"id\") }}.nc'}",
+        "no template but CATALOG_DIR",
+        "'{{ shell",
+    ),
+    "env": (
+        "driver: netcdf\n    args: {urlpath: '{{env(HOME)}}/x.nc'}",
+        "no template but CATALOG_DIR",
+        "'{{env(HOME)}}",
+    ),
+    "args": ("driver: netcdf\n    args: x.nc", "a mapping as args", "'x.nc'"),
+}
+
+
+def test_version_1(tmp_path: Path) -> None:
+    catalog = read_intake(tmp_path / "c.yaml", V1)
+    assert catalog.faults == ()
+    assert catalog.title == "Old archive"
+    tas, pr, refs = catalog.entries
+    assert tas == Entry("tas", "netcdf", f"{tmp_path}/data/tas.nc", "Tas", "Air temperature", "CC0")
+    assert (pr.driver, pr.href, pr.options) == (
+        "zarr", "s3://bucket/historical/pr.zarr", {"storage_options": {"anon": True}},
+    )  # fmt: skip
+    assert (refs.driver, refs.href) == ("kerchunk", f"{tmp_path}/refs.json")
+
+
+def test_version_2_as_intake_writes_it(tmp_path: Path) -> None:
+    catalog = read_intake(tmp_path / "c.yaml", V2)
+    x, raw = catalog.entries
+    assert x == Entry("x", "zarr", "/data/x.zarr", "X")
+    assert (raw.id, raw.driver, raw.options) == ("raw", "netcdf", {"storage_options": {"anon": True}})
+    (fault,) = catalog.faults
+    assert (fault.line, fault.found) == (16, "'a pipeline'")
+
+
+@pytest.mark.parametrize(("source", "expected", "found"), UNFIT.values(), ids=UNFIT.keys())
+def test_what_cannot_be_served_is_a_fault_with_its_line(tmp_path: Path, source: str, expected: str, found: str) -> None:
+    text = f"sources:\n  good: {{driver: netcdf, args: {{urlpath: a.nc}}}}\n  bad:\n    {source}\n"
+    catalog = read_intake(tmp_path / "c.yaml", text)
+    assert [entry.id for entry in catalog.entries] == ["good"]
+    (fault,) = catalog.faults
+    assert fault.line == 3
+    assert fault.expected.startswith(expected)
+    assert fault.found.startswith(found)
+
+
+def test_what_is_an_intake_catalog() -> None:
+    assert is_intake({"sources": {}})
+    assert is_intake({"version": 2, "data": {}})
+    assert not is_intake({"datasets": {}})
+    assert not is_intake({"sources": 3})
+    assert not is_intake("text")
