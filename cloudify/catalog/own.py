@@ -39,7 +39,8 @@ def read_catalog(path: Path) -> Catalog:
     try:
         if path.stat().st_size > MAX_NBYTES:
             return _unreadable(path, 0, f"a file of at most {MAX_NBYTES} bytes", "a larger one")
-        root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
+        text = path.read_text(encoding="utf-8")
+        root = yaml.compose(text, Loader=yaml.CSafeLoader)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 0
         return _unreadable(path, line, "YAML", f"{error.problem}")

@@ -13,14 +13,13 @@ SIGNS = {"works": "ok     ", "limited": "limited", "fails": "FAILS  "}
 def check_targets(targets: Sequence[str], *, data_dir: str | None, as_json: bool) -> None:
     """Print a report for each dataset; exit status 1 if anything fails."""
     with one_line():
-        from cloudify.catalog.targets import read_targets
         from cloudify.http.checks import report
         from cloudify.http.lookup import Lookup
         from cloudify.server.app import Server
         from cloudify.settings import Settings
 
         settings = Settings.load(data_dir=data_dir)
-        server = Server(read_targets(targets), settings=settings)
+        server = Server.of_targets(targets, settings=settings)
         deps = server.rest.dependencies()
         lookup = Lookup(deps, settings)
         found = {name: list(report(name, lookup, deps.plugins().values())) for name in server.dataset_ids()}

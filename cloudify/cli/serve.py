@@ -19,7 +19,6 @@ def serve_targets(targets: Sequence[str], *, open_page: bool, **options: object)
     """Serve until told to stop."""
     print("cloudify: starting ...", flush=True)  # the science stack takes seconds to import
     with one_line():
-        from cloudify.catalog.targets import read_targets
         from cloudify.server.lock import hold
         from cloudify.server.logs import set_up_logs
         from cloudify.server.run import listen, run
@@ -29,10 +28,9 @@ def serve_targets(targets: Sequence[str], *, open_page: bool, **options: object)
         sock = listen(settings.host, settings.port)
         set_up_logs(settings)
         with hold(settings.data_dir):
-            catalog = read_targets(targets)
             from cloudify.server.app import Server
 
-            server = Server(catalog, settings=settings)
+            server = Server.of_targets(targets, settings=settings)
             url = settings.root_url or _url(settings.host, sock.getsockname()[1])
             print(describe(server, url), flush=True)
             if open_page:

@@ -1,7 +1,7 @@
 """``cloudify.Server``: datasets or a catalog in, an ASGI application out."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import xarray as xr
@@ -23,6 +23,7 @@ from cloudify.http.limits import BodyLimit
 from cloudify.model.entry import is_valid_id, suggest_id
 from cloudify.server.discovery import load_plugins
 from cloudify.server.failures import LastResort, answer_failures
+from cloudify.server.objects import is_object, load_object
 from cloudify.settings import Settings, load_settings
 
 log = logging.getLogger(__name__)
@@ -38,6 +39,8 @@ class Server:
         Datasets by id, or a catalog, or the path of a catalog, file or directory, or a URL.
     settings
         Default: those of the environment and the settings file.
+    objects
+        More datasets by id, beside those of a catalog.
 
     Raises
     ------
@@ -47,15 +50,22 @@ class Server:
         If a path names nothing to serve.
     """
 
-    def __init__(self, datasets: Datasets | Catalog | str | Path, *, settings: Settings | None = None) -> None:
+    def __init__(
+        self,
+        datasets: Datasets | Catalog | str | Path,
+        *,
+        settings: Settings | None = None,
+        objects: Datasets | None = None,
+    ) -> None:
         self.settings = settings if settings is not None else load_settings()
-        objects: Datasets = {}
+        objects = dict(objects or {})
         if isinstance(datasets, Catalog):
             self.catalog = datasets
         elif isinstance(datasets, str | Path):
             self.catalog = read_targets([str(datasets)])
         else:
-            self.catalog, objects = Catalog(), datasets
+            self.catalog = Catalog()
+            objects.update(datasets)
         for dataset_id in objects:
             if not is_valid_id(dataset_id):
                 raise InvalidIdError(dataset_id, suggest_id(dataset_id))
@@ -74,6 +84,24 @@ class Server:
         served = {key: without_slashes(value) for key, value in objects.items()}
         self.rest = Rest(served, plugins=plugins, app_kws=app_kws)
         self.app = self._wrap()
+
+    @classmethod
+    def of_targets(cls, targets: Iterable[str], *, settings: Settings) -> "Server":
+        """Make a server of what the command line names: files, folders, URLs, catalogs, objects of host scripts.
+
+        Raises
+        ------
+        InvalidTargetError
+            If a target names nothing to serve.
+        """
+        objects: dict[str, xr.Dataset | xr.DataTree] = {}
+        others = []
+        for target in targets:
+            if is_object(target):
+                objects |= load_object(target)
+            else:
+                others.append(target)
+        return cls(read_targets(others), settings=settings, objects=objects)
 
     def serve(self) -> None:
         """Serve until SIGTERM or Ctrl-C.

@@ -1,0 +1,77 @@
+"""``module:name`` and ``host.py:name`` of the command line: datasets made by a Python host script."""
+
+import importlib
+import importlib.util
+import re
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from types import ModuleType
+
+import xarray as xr
+from xpublish.rest import Rest
+
+from cloudify.errors import InvalidTargetError
+
+_TARGET = re.compile(r"(?P<module>[A-Za-z_][\w.]*|.*\.py):(?P<name>[A-Za-z_]\w*)", re.DOTALL)
+MODULE_NAME = "__host__"
+"""What a host script is called while it is imported: not ``__main__``, so that what it guards does not run."""
+
+Datasets = dict[str, xr.Dataset | xr.DataTree]
+
+
+def is_object(target: str) -> bool:
+    """Whether a target names an object of a module or host script.
+
+    >>> is_object("host.py:collection"), is_object("package.module:datasets"), is_object("http://example.org/x.zarr")
+    (True, True, False)
+    """
+    return "://" not in target and _TARGET.fullmatch(target) is not None and not Path(target).exists()
+
+
+def load_object(target: str) -> Datasets:
+    """Import a host script or module and return the datasets that it names.
+
+    Whatever the script itself raises is its own failure, and comes with its traceback.
+
+    Raises
+    ------
+    InvalidTargetError
+        If there is no such script, module or name, or if the name is no dict of datasets and no ``xpublish.Rest``.
+    """
+    match = _TARGET.fullmatch(target)
+    if match is None:
+        raise InvalidTargetError(f"no object of a module: {target}; expected module:name or host.py:name")
+    module = _import(match["module"])
+    if not hasattr(module, match["name"]):
+        names = ", ".join(sorted(name for name in vars(module) if not name.startswith("_"))) or "none"
+        raise InvalidTargetError(f"{match['module']} has no {match['name']!r}; its names are {names}")
+    found = getattr(module, match["name"])
+    datasets = found._datasets if isinstance(found, Rest) else found  # noqa: SLF001  # Rest offers them to nobody
+    if isinstance(datasets, Mapping) and all(isinstance(ds, xr.Dataset | xr.DataTree) for ds in datasets.values()):
+        return {str(name): ds for name, ds in datasets.items()}
+    raise InvalidTargetError(
+        f"{target} is a {type(found).__name__}; expected a dict of xarray datasets by id, or an xpublish.Rest"
+    )
+
+
+def _import(name: str) -> ModuleType:
+    if name.endswith(".py"):
+        path = Path(name)
+        spec = importlib.util.spec_from_file_location(MODULE_NAME, path) if path.is_file() else None
+        if spec is None or spec.loader is None:
+            raise InvalidTargetError(f"no such host script: {name}")
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[MODULE_NAME] = module
+        sys.path.insert(0, str(path.resolve().parent))  # a script finds the modules beside it
+        spec.loader.exec_module(module)
+        return module
+    sys.path.insert(0, str(Path.cwd()))
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name is not None and name.startswith(error.name):
+            raise InvalidTargetError(
+                f"no module {name!r}; a host script is named with its ending: host.py:name"
+            ) from None
+        raise
