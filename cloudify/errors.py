@@ -7,6 +7,7 @@
     │   ├── UnknownDatasetError
     │   ├── UnknownGroupError
     │   └── UnknownKeyError
+    ├── MangledKeyError           a key that was cut at its question mark
     ├── SourceError               what we read from failed
     │   ├── UnreadableDatasetError
     │   ├── UnreadableChunkError
@@ -76,6 +77,17 @@ class UnknownKeyError(NotFoundError):
     def __init__(self, key: str, reason: str) -> None:
         self.key = key
         super().__init__(f"no key {_short(key)}: {reason}")
+
+
+class MangledKeyError(CloudifyError):
+    """A key that a client cut at its question mark: a 404 would read as fill values."""
+
+    code = "mangled-key"
+
+    def __init__(self, key: str) -> None:
+        super().__init__(
+            f"no key {_short(key)}, and the URL has a query: a '?' in a name is written %3F, which this client did not do"
+        )
 
 
 class SourceError(CloudifyError):

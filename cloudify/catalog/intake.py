@@ -34,16 +34,21 @@ class _UnfitError(ValueError):
     """A source that cannot be served: what was expected, what was found."""
 
 
-def is_intake(content: object) -> bool:
-    """Whether a parsed YAML file is an intake catalog."""
-    return isinstance(content, Mapping) and (isinstance(content.get("sources"), Mapping) or _is_v2(content))
+def is_intake(keys: set[str]) -> bool:
+    """Whether a YAML file with these keys is an intake catalog."""
+    return "datasets" not in keys and ("sources" in keys or {"version", "data"} <= keys)
 
 
 def read_intake(path: Path, text: str) -> Catalog:
     """Read an intake catalog; what cannot be served comes back as faults with the lines of their sources."""
-    content = yaml.safe_load(text)
+    try:
+        content = yaml.safe_load(text)
+        sources = _v2_sources(content) if _is_v2(content) else _mapping(content.get("sources"), "sources")
+    except yaml.YAMLError as error:
+        return Catalog(faults=(Fault(str(path), 0, "plain YAML", type(error).__name__),))
+    except _UnfitError as error:
+        return Catalog(faults=(Fault(str(path), 1, *error.args),))
     folder = path.resolve().parent
-    sources = _v2_sources(content) if _is_v2(content) else content["sources"]
     lines = _lines(text, "entries" if _is_v2(content) else "sources")
     make = _v2_entry if _is_v2(content) else _v1_entry
     entries: list[Entry] = []
@@ -59,7 +64,7 @@ def read_intake(path: Path, text: str) -> Catalog:
 
 
 def _is_v2(content: Mapping[Any, Any]) -> bool:
-    return content.get("version") == 2 and isinstance(content.get("data"), Mapping)  # noqa: PLR2004
+    return "data" in content
 
 
 def _v1_entry(name: str, source: Mapping[str, Any], folder: Path) -> Entry:
@@ -84,12 +89,13 @@ def _defaults(parameters: object) -> Iterator[tuple[str, str]]:
 
 def _v2_sources(content: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     """Join readers with the data they read; data that no reader reads are sources by themselves."""
-    data = content["data"]
-    entries = content.get("entries") or {}
+    data = _mapping(content["data"], "data")
+    entries = _mapping(content.get("entries") or {}, "entries")
     found: dict[str, Mapping[str, Any]] = {}
     used: set[str] = set()
     for name, entry in entries.items():
-        pointer = _DATA.fullmatch(str(_mapping(entry.get("kwargs", {}), "kwargs").get("data", "")))
+        kwargs = entry.get("kwargs") if isinstance(entry, Mapping) else None
+        pointer = _DATA.fullmatch(str(kwargs.get("data", ""))) if isinstance(kwargs, Mapping) else None
         if pointer and pointer[1] in data:
             used.add(pointer[1])
             found[name] = data[pointer[1]]

@@ -27,6 +27,7 @@ import yaml
 
 from cloudify.catalog.catalog import Catalog, Fault
 from cloudify.catalog.driver import absolute_href, guess_driver
+from cloudify.catalog.intake import is_intake, read_intake
 from cloudify.model.entry import CODECS, Entry, is_valid_id, suggest_id
 
 FORMAT_VERSION = "1"
@@ -35,7 +36,7 @@ MAX_NBYTES = 64 * 2**20
 
 
 def read_catalog(path: Path) -> Catalog:
-    """Read one catalog file; whatever is wrong with it comes back as faults."""
+    """Read one catalog file, ours or intake's; whatever is wrong with it comes back as faults."""
     try:
         if path.stat().st_size > MAX_NBYTES:
             return _unreadable(path, 0, f"a file of at most {MAX_NBYTES} bytes", "a larger one")
@@ -46,7 +47,8 @@ def read_catalog(path: Path) -> Catalog:
         return _unreadable(path, line, "YAML", f"{error.problem}")
     except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
         return _unreadable(path, 0, "a readable YAML file", getattr(error, "strerror", None) or type(error).__name__)
-    return _Reader(path).read(root)
+    keys = {str(key.value) for key, _ in root.value} if isinstance(root, yaml.MappingNode) else set()
+    return read_intake(path, text) if is_intake(keys) else _Reader(path).read(root)
 
 
 def _unreadable(path: Path, line: int, expected: str, found: str) -> Catalog:

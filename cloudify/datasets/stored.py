@@ -18,6 +18,10 @@ from cloudify.datasets.times import Numbers, store_cftimes, store_times
 _NUMBERS = (bool, int, float, complex, np.number, np.bool_)
 
 
+ORIGINAL_NAME = "cloudify_original_name"
+"""Encoding of a variable that is served under another name."""
+
+
 def stored_form(ds: xr.Dataset) -> tuple[xr.Dataset, dict[str, str]]:
     """Return the stored form of one group, and why each variable without one has none."""
     variables, attrs = _with_coordinates(ds)
@@ -46,7 +50,11 @@ def without_slashes(data: xr.Dataset | xr.DataTree) -> xr.Dataset | xr.DataTree:
             while free in data.variables or free in data.dims or free in renamed.values():
                 free += "_"
             renamed[name] = free
-    return data.rename(renamed) if renamed else data
+    served = data.rename(renamed) if renamed else data
+    for name, free in renamed.items():
+        variable = served.variables[free]
+        variable.encoding = {**variable.encoding, ORIGINAL_NAME: name}
+    return served
 
 
 def _with_coordinates(ds: xr.Dataset) -> tuple[dict[str, xr.Variable], dict[Any, Any]]:

@@ -46,7 +46,7 @@ def version_token(entry: Entry, *, timeout_s: float, settings: Settings) -> str:
         status = os.stat(entry.href)  # noqa: PTH116  # hot path
         is_folder = os.path.isdir(entry.href)  # noqa: PTH112
         parts = _of_folder(Path(entry.href)) if is_folder else iter((status.st_size, status.st_mtime_ns, status.st_ino))
-    text = "\n".join(map(str, (entry.driver, entry.codec, sorted(entry.options.items()), *parts)))
+    text = "\n".join(map(str, (entry.driver, entry.href, entry.codec, sorted(entry.options.items()), *parts)))
     return blake2b(text.encode(), digest_size=12).hexdigest()
 
 

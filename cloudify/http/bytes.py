@@ -12,7 +12,13 @@ from starlette.types import Receive, Scope, Send
 from cloudify.chunks.cache import ByteCache
 from cloudify.chunks.hierarchy import Chunk, Document, Hierarchy
 from cloudify.datasets.source import explain
-from cloudify.errors import CloudifyError, SourceChangedError, UnreadableChunkError
+from cloudify.errors import (
+    CloudifyError,
+    MangledKeyError,
+    SourceChangedError,
+    UnknownKeyError,
+    UnreadableChunkError,
+)
 from cloudify.http.answers import answer
 from cloudify.http.coding import SMALLEST_NBYTES, Coding, choose_coding, compress, tag_of
 from cloudify.http.conditional import match_fails, none_match, range_applies
@@ -57,7 +63,12 @@ class ZarrBytes:
         dataset_id = scope["path_params"]["dataset_id"]
         key = scope["path"].removeprefix(scope["root_path"]).removeprefix("/")
         hierarchy = self._lookup.ready(dataset_id) or (await self._open(lambda: self._lookup.open(dataset_id)))[1]
-        found = hierarchy.find(key)
+        try:
+            found = hierarchy.find(key)
+        except UnknownKeyError:
+            if scope["query_string"]:
+                raise MangledKeyError(key) from None
+            raise
         asked = Headers(scope=scope)
         coding = None if isinstance(found, Chunk) else _coding(found, asked)
         etag = tag_of(found.etag, coding)

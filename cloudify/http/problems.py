@@ -13,6 +13,7 @@ from starlette.types import Scope
 from cloudify.errors import (
     BusyError,
     CloudifyError,
+    MangledKeyError,
     NotFoundError,
     RefusedHostError,
     SourceError,
@@ -24,6 +25,7 @@ from cloudify.http.pages import render_page
 
 STATUS = {
     NotFoundError: HTTPStatus.NOT_FOUND,
+    MangledKeyError: HTTPStatus.BAD_REQUEST,
     TooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     RefusedHostError: HTTPStatus.MISDIRECTED_REQUEST,
     SourceError: HTTPStatus.BAD_GATEWAY,

@@ -10,7 +10,7 @@ from starlette.routing import Mount
 from xpublish.plugins import Dependencies, Plugin, hookimpl
 
 from cloudify.chunks.array import ServedArray
-from cloudify.chunks.hierarchy import key_name
+from cloudify.datasets.stored import ORIGINAL_NAME
 from cloudify.errors import UnknownKeyError
 from cloudify.http.bytes import ZarrBytes
 from cloudify.http.checks import Checked
@@ -60,10 +60,11 @@ def check_zarr(checked: Checked) -> Iterator[Finding]:
             "zarr", path, "fails", reason, "store it as numbers, times or text; the other variables are served"
         )
     for group, ds in checked.opened.groups.items():
-        for name in map(str, ds.variables):
-            if key_name(name) != name:
-                reason = f"served as {key_name(name)!r}: a slash would make it a group"
-                yield Finding("zarr", f"{group}{name}", "limited", reason, "rename it in the source")
+        for name, variable in ds.variables.items():
+            original = variable.encoding.get(ORIGINAL_NAME)
+            if original is not None:
+                reason = f"served as {name!r}: a slash would make it a group"
+                yield Finding("zarr", f"{group}{original}", "limited", reason, "rename it in the source")
     yield from filter(None, map(check_array, checked.hierarchy.arrays.values()))
 
 

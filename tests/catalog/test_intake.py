@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from cloudify.catalog.intake import is_intake, read_intake
+from cloudify.catalog.intake import read_intake
+from cloudify.catalog.targets import read_targets
 from cloudify.model.entry import Entry
 
 V1 = """\
@@ -98,9 +99,21 @@ def test_what_cannot_be_served_is_a_fault_with_its_line(tmp_path: Path, source: 
     assert fault.found.startswith(found)
 
 
-def test_what_is_an_intake_catalog() -> None:
-    assert is_intake({"sources": {}})
-    assert is_intake({"version": 2, "data": {}})
-    assert not is_intake({"datasets": {}})
-    assert not is_intake({"sources": 3})
-    assert not is_intake("text")
+def test_an_intake_catalog_is_told_from_ours(tmp_path: Path) -> None:
+    (tmp_path / "v1.yaml").write_text(V1)
+    (tmp_path / "v2.yaml").write_text(V2)
+    (tmp_path / "ours.yaml").write_text("datasets: {own: {href: x.nc}}\n")
+    catalog = read_targets([str(tmp_path / name) for name in ("v1.yaml", "v2.yaml", "ours.yaml")])
+    assert [entry.id for entry in catalog.entries] == ["tas", "pr", "refs", "x", "raw", "own"]
+
+
+@pytest.mark.parametrize(
+    "text", ["sources: 3",
+        "sources:", "version: 2\ndata: [1]", "version: 2\ndata: {}\nentries: {a: 3}", "sources: {a: 3}",
+             "sources: {a: {driver: netcdf, args: !!python/object/apply:os.getcwd []}}"],
+)  # fmt: skip
+def test_a_broken_intake_catalog_is_a_fault(tmp_path: Path, text: str) -> None:
+    (tmp_path / "c.yaml").write_text(text)
+    catalog = read_targets([str(tmp_path / "c.yaml")])
+    assert catalog.entries == ()
+    assert len(catalog.faults) == 1

@@ -85,7 +85,7 @@ def test_a_fault_costs_one_entry_and_names_its_line(
         ("title: x\n", 1, "the key `datasets`"),
         ("datasets: 3\n", 1, "a mapping of dataset ids"),
         ("cloudify: 2\ndatasets: {a: {href: x.nc}}\n", 1, "cloudify: 1"),
-        ("sources: {}\n", 1, "one of cloudify, title, datasets"),
+        ("entries: {}\n", 1, "one of cloudify, title, datasets"),
     ],
 )
 def test_a_file_that_is_no_catalog(tmp_path: Path, text: str, line: int, expected: str) -> None:

@@ -41,6 +41,7 @@ def odd() -> Any:
             "tiny": (("time", "n"), tiny, {"units": "m"}),
             "things": (("d",), np.zeros(2, dtype=[("a", "i4"), ("b", "f8")])),
             "bare": (("d",), np.zeros(2)),
+            "a/b": (("d",), np.zeros(2), {"units": "m"}),
         },
         coords={"time": time, "d": xr.decode_cf(xr.Dataset(coords={"d": days}))["d"].variable},
     )
@@ -55,6 +56,7 @@ def test_everything_odd_about_a_dataset_is_named_with_its_remedy(odd: xr.Dataset
             "limited", "a chunk is 38 MiB before encoding: a reader of one value waits for all of it",
         )  # fmt: skip
         assert found["zarr", "tiny"][1] == "2000 chunks of 4 bytes: a reader of all of it sends as many requests"
+        assert found["zarr", "/a/b"][1] == "served as 'a_b': a slash would make it a group"
         assert found["time", "time"][:2] == (
             "limited", "its unit 'day as %Y%m%d.%f' is no CF unit of time: numbers are served",
         )  # fmt: skip
@@ -63,7 +65,7 @@ def test_everything_odd_about_a_dataset_is_named_with_its_remedy(odd: xr.Dataset
         assert found["grid", "big"][1] == "no horizontal coordinates were found"
         assert all(fix for verdict, _, fix in found.values() if verdict != "works")
         served = httpx.get(f"{url}/datasets/odd/zarr/zarr.json").json()["consolidated_metadata"]["metadata"]
-        assert set(served) == {"big", "tiny", "bare", "time", "d"}
+        assert set(served) == {"a_b", "big", "tiny", "bare", "time", "d"}
 
 
 def test_the_demo_is_well_but_for_its_ocean(demo: Any) -> None:
