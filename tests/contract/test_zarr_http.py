@@ -219,7 +219,7 @@ def test_what_never_changes_may_be_kept(tmp_path: Path) -> None:
 
 
 def test_a_key_cut_at_its_question_mark_is_not_mistaken_for_fill_values(client: httpx.Client) -> None:
-    """fsspec does not quote a '?' in a variable's name."""
+    """Fsspec does not quote a '?' in a variable's name."""
     cut = client.get(f"{TAS}/what?/c/0/0/0")
     assert (cut.status_code, cut.json()["type"]) == (400, "urn:cloudify:problems/mangled-key")
     assert client.get(f"{TAS}/what%3F/c/0/0/0").status_code == 404
