@@ -7,7 +7,6 @@ objects and served in their stored form.
 from secrets import token_hex
 from threading import Lock
 from time import monotonic
-from typing import Protocol, runtime_checkable
 
 import xarray as xr
 from fastapi import HTTPException
@@ -23,13 +22,6 @@ from cloudify.model.entry import Entry
 from cloudify.settings import Settings
 
 HIERARCHY = "hierarchy"
-
-
-@runtime_checkable
-class ShelfProvider(Protocol):
-    """A plugin that provides datasets from a shelf."""
-
-    shelf: Shelf
 
 
 class Lookup:
@@ -75,8 +67,8 @@ class Lookup:
 
     def _shelf_of(self, dataset_id: str) -> Shelf | None:
         if self._shelves is None:
-            plugins = self._deps.plugins().values()
-            self._shelves = [plugin.shelf for plugin in plugins if isinstance(plugin, ShelfProvider)]
+            held = [getattr(plugin, "shelf", None) for plugin in self._deps.plugins().values()]
+            self._shelves = list(dict.fromkeys(shelf for shelf in held if isinstance(shelf, Shelf)))
         return next((shelf for shelf in self._shelves if dataset_id in shelf), None)
 
     def _foreign_dataset(self, dataset_id: str) -> Opened:
