@@ -26,6 +26,12 @@ DRIVERS = {
 DATATYPES = {"Zarr": "zarr", "HDF5": "netcdf", "NetCDF3": "netcdf", "GRIB2": "grib", "TIFF": "raster"}
 """Data types of intake 2 -> ours."""
 
+ACCESS = {
+    "anon": "anonymous", "key": "access_key_id", "secret": "secret_access_key", "endpoint_url": "endpoint_url",
+    "region_name": "region", "headers": "headers",
+}  # fmt: skip
+"""fsspec's storage options -> those of our openers."""
+
 _TEMPLATE = re.compile(r"\{\{\s*([A-Za-z_][A-Za-z0-9_]*)\s*\}\}")
 _DATA = re.compile(r"\{data\(([^)]*)\)\}")
 
@@ -77,8 +83,7 @@ def _v1_entry(name: str, source: Mapping[str, Any], folder: Path) -> Entry:
     if isinstance(href, str) and href.startswith("reference://"):
         driver, href, storage = "kerchunk", storage.get("fo"), {}
     variables = {"CATALOG_DIR": str(folder)} | dict(_defaults(source.get("parameters") or {}))
-    options = {"storage_options": dict(storage)} if storage else {}
-    return _entry(name, driver, _expand(href, variables), folder, source, options)
+    return _entry(name, driver, _expand(href, variables), folder, source, _access(storage))
 
 
 def _defaults(parameters: object) -> Iterator[tuple[str, str]]:
@@ -110,9 +115,18 @@ def _v2_entry(name: str, source: Mapping[str, Any], folder: Path) -> Entry:
     if driver is None:
         raise _UnfitError(f"data of one of the types {', '.join(DATATYPES)}", repr(kind or source.get("datatype")))
     kwargs = _mapping(source.get("kwargs", {}), "kwargs")
-    storage = kwargs.get("storage_options") or {}
-    options = {"storage_options": dict(_mapping(storage, "storage_options"))} if storage else {}
-    return _entry(name, driver, _expand(kwargs.get("url"), {"CATALOG_DIR": str(folder)}), folder, source, options)
+    access = _access(_mapping(kwargs.get("storage_options") or {}, "storage_options"))
+    return _entry(name, driver, _expand(kwargs.get("url"), {"CATALOG_DIR": str(folder)}), folder, source, access)
+
+
+def _access(storage: Mapping[str, Any]) -> dict[str, object]:
+    """Return fsspec's storage options as the options of our openers."""
+    flat = {name: value for name, value in storage.items() if name != "client_kwargs"}
+    flat |= _mapping(storage.get("client_kwargs") or {}, "client_kwargs")
+    unknown = set(map(str, flat)) - set(ACCESS)
+    if unknown:
+        raise _UnfitError(f"storage options among {', '.join(ACCESS)}", ", ".join(sorted(unknown))[:80])
+    return {ACCESS[name]: value for name, value in flat.items()}
 
 
 def _id(name: object) -> str:

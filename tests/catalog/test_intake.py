@@ -63,6 +63,11 @@ UNFIT = {
         "no template but CATALOG_DIR",
         "'{{env(HOME)}}",
     ),
+    "options": (
+        "driver: zarr\n    args: {urlpath: x.zarr, storage_options: {protocol: x}}",
+        "storage options among",
+        "protocol",
+    ),
     "args": ("driver: netcdf\n    args: x.nc", "a mapping as args", "'x.nc'"),
 }
 
@@ -74,7 +79,7 @@ def test_version_1(tmp_path: Path) -> None:
     tas, pr, refs = catalog.entries
     assert tas == Entry("tas", "netcdf", f"{tmp_path}/data/tas.nc", "Tas", "Air temperature", "CC0")
     assert (pr.driver, pr.href, pr.options) == (
-        "zarr", "s3://bucket/historical/pr.zarr", {"storage_options": {"anon": True}},
+        "zarr", "s3://bucket/historical/pr.zarr", {"anonymous": True},
     )  # fmt: skip
     assert (refs.driver, refs.href) == ("kerchunk", f"{tmp_path}/refs.json")
 
@@ -83,7 +88,7 @@ def test_version_2_as_intake_writes_it(tmp_path: Path) -> None:
     catalog = read_intake(tmp_path / "c.yaml", V2)
     x, raw = catalog.entries
     assert x == Entry("x", "zarr", "/data/x.zarr", "X")
-    assert (raw.id, raw.driver, raw.options) == ("raw", "netcdf", {"storage_options": {"anon": True}})
+    assert (raw.id, raw.driver, raw.options) == ("raw", "netcdf", {"anonymous": True})
     (fault,) = catalog.faults
     assert (fault.line, fault.found) == (16, "'a pipeline'")
 

@@ -36,6 +36,11 @@ def shared_folder() -> Path | None:
     return next((Path(folder) for folder in folders if folder and Path(folder).is_dir()), None)
 
 
+def shared_ids() -> list[str]:
+    """Return the ids of the real data, present or not."""
+    return [_id(name) for name in SHARED]
+
+
 def iris_folder() -> Path:
     spec = find_spec("iris_sample_data")
     assert spec is not None
