@@ -49,8 +49,6 @@ def twin_breaches(head: Answer, get: Answer) -> list[str]:
 def _status(request: Request, answer: Answer, _context: Context) -> Iterator[str]:
     if answer.status not in ALLOWED:
         yield f"status {answer.status} is never right here"
-    if answer.status == HTTPStatus.BAD_REQUEST and request.is_valid and answer.media_type != PROBLEM:
-        yield "status 400 without a problem, for a request that HTTP allows"
     if answer.status == HTTPStatus.NOT_MODIFIED and "If-None-Match" not in request.headers:
         yield "status 304 for a request without If-None-Match"
     if answer.status == HTTPStatus.METHOD_NOT_ALLOWED and not answer.headers.get("allow"):
@@ -87,7 +85,8 @@ def _bytes(request: Request, answer: Answer, context: Context) -> Iterator[str]:
 
 
 def _problem(request: Request, answer: Answer, _context: Context) -> Iterator[str]:
-    if answer.status not in PROBLEMS:
+    refused = answer.status == HTTPStatus.BAD_REQUEST and request.is_valid  # else it was never understood
+    if answer.status not in PROBLEMS and not refused:
         return
     if _wants_html(request):
         if answer.media_type != "text/html":

@@ -28,7 +28,7 @@ RANGES = (
     "bytes=-0",
     "",
 )
-QUERIES = ("", "?", "?f=json", "?f=html", "?f=%00", "?key=zarr.json", "?a=1&a=2&=")
+QUERIES = ("", "?", "?f=json", "?f=html", "?f=%00", "?key=zarr.json", "?/c/0/0/0", "?x/0.0", "?a=1&a=2&=")
 PARENTS = ("..", "%2e%2e", "%2e%2e%2f", "%252e%252e%252f", "..%2f..%2fetc%2fpasswd", "..%5c", "....//", ".", "%2e")
 ODD_TEXTS = (
     "%00",

@@ -86,7 +86,7 @@ class MangledKeyError(CloudifyError):
 
     def __init__(self, key: str) -> None:
         super().__init__(
-            f"no key {_short(key)}, and the URL has a query: a '?' in a name is written %3F, and this one was not"
+            f"no key {_short(key)}, and the rest of it came as a query: a '?' in a name is written %3F, and this one was not"
         )
 
 

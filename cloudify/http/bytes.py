@@ -66,7 +66,7 @@ class ZarrBytes:
         try:
             found = hierarchy.find(key)
         except UnknownKeyError:
-            if scope["query_string"]:
+            if _is_rest_of_key(scope["query_string"]):
                 raise MangledKeyError(key) from None
             raise
         asked = Headers(scope=scope)
@@ -124,6 +124,11 @@ class ZarrBytes:
             raise SourceChangedError(key)
         self._cache.put(chunk.etag, data)
         return data
+
+
+def _is_rest_of_key(query: bytes) -> bool:
+    """Whether a query is no query but what came after the '?' in a name: parameters have values, keys have slashes."""
+    return b"/" in query and b"=" not in query
 
 
 def _coding(document: Document, asked: Headers) -> Coding | None:

@@ -8,12 +8,13 @@ from typing import Any
 
 import xarray as xr
 from fastapi import APIRouter
-from pydantic import Field
+from pydantic import ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from xpublish.plugins import Plugin, hookimpl
 
 from cloudify.chunks.attributes import PRIVATE, json_attributes
+from cloudify.datasets.shelf import Shelf
 from cloudify.http.deps import Dataset, DataTree
 from cloudify.http.hosts import root_url
 from cloudify.http.negotiate import wants_html
@@ -61,7 +62,7 @@ def _representation(tree: xr.DataTree) -> str:
     shown = tree.copy()
     for node in shown.subtree:
         node.attrs = {name: node.attrs[name] for name in node.attrs if name not in PRIVATE}
-    visible = shown if shown.children else shown.dataset
+    visible = shown if shown.children else shown.to_dataset()
     return str(visible._repr_html_())  # IPython protocol
 
 
@@ -75,7 +76,11 @@ class DatasetInfoPlugin(Plugin):
     """What a dataset holds."""
 
     name: str = "dataset_info"
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
     settings: Settings = Field(default_factory=load_settings)
+    shelf: Shelf | None = None
+    """Knows the titles that catalogs give."""
 
     @hookimpl
     def dataset_router(self) -> APIRouter:
@@ -90,7 +95,7 @@ class DatasetInfoPlugin(Plugin):
                 "dataset.html", request.scope,
                 dataset_id=dataset_id,
                 root=root_url(request, self.settings),
-                title=str(tree.attrs.get("title", dataset_id)),
+                title=self._title(dataset_id) or str(tree.attrs.get("title", dataset_id)),
                 representation=_representation(tree),
             )  # fmt: skip
 
@@ -105,3 +110,7 @@ class DatasetInfoPlugin(Plugin):
         router.add_api_route("/groups", list_groups)
         router.add_api_route("/groups/{group_path:path}", show_tree, name="tree_group", response_class=HTMLResponse)
         return router
+
+    def _title(self, dataset_id: str) -> str:
+        entry = self.shelf.entry(dataset_id) if self.shelf is not None else None
+        return entry.title if entry else ""

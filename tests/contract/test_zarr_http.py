@@ -222,5 +222,6 @@ def test_a_key_cut_at_its_question_mark_is_not_mistaken_for_fill_values(client: 
     """Fsspec does not quote a '?' in a variable's name."""
     cut = client.get(f"{TAS}/what?/c/0/0/0")
     assert (cut.status_code, cut.json()["type"]) == (400, "urn:cloudify:problems/mangled-key")
-    assert client.get(f"{TAS}/what%3F/c/0/0/0").status_code == 404
+    for path in ("what%3F/c/0/0/0", "what?f=json", "what?token=a/b", "what?"):
+        assert client.get(f"{TAS}/{path}").status_code == 404
     assert client.get(f"{TAS}/tas/c/0/0/0?v=1").status_code == 200

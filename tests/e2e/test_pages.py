@@ -29,7 +29,10 @@ def visit(url: str, profile: Path) -> tuple[str, list[str]]:
             "/",
             ["Near-surface wind 2005, MPI-ESM-LR", '<button type="button" class="copy">copy</button>', "zarr_format=3"],
         ),
-        ("/datasets/icon-ocean/", ["clon_vertices", "xarray.Dataset", 'class="copy">copy</button>']),
+        (
+            "/datasets/icon-ocean/",
+            ["clon_vertices", "xarray.Dataset<", "Ocean salinity, ICON", 'class="copy">copy</button>'],
+        ),
         ("/docs", ["/datasets/{dataset_id}/zarr/{key}", "swagger-ui"]),
         ("/datasets/nope/", ["no dataset 'nope'", "urn:cloudify:problems/unknown-dataset"]),
     ],
