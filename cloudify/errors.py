@@ -85,9 +85,7 @@ class MangledKeyError(CloudifyError):
     code = "mangled-key"
 
     def __init__(self, key: str) -> None:
-        super().__init__(
-            f"no key {_short(key)}, and the rest of it came as a query: a '?' in a name is written %3F, and this one was not"
-        )
+        super().__init__(f"no key {_short(key)}, and the rest of it came as a query: a '?' in a name is written %3F")
 
 
 class SourceError(CloudifyError):
