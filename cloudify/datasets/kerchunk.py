@@ -14,7 +14,7 @@ import xarray as xr
 
 from cloudify.catalog.driver import is_parquet, is_url
 from cloudify.datasets.documents import Documents, hierarchy_v2, hierarchy_v3
-from cloudify.datasets.objects import ACCESS_OPTIONS, LocalObjects, Objects, Part, objects_at, too_large
+from cloudify.datasets.objects import LocalObjects, Objects, Part, objects_at, reader_options, too_large
 from cloudify.datasets.references import (
     MAX_JSON_NBYTES,
     JsonReferences,
@@ -53,8 +53,7 @@ def open_kerchunk(entry: Entry, *, timeout_s: float, settings: Settings) -> Mapp
     for url in islice(references.urls(), CHECKED_TARGETS):
         objects.roots.resolve(url)
     documents = _documents(references, objects, settings.max_chunk_nbytes)
-    own = {*ACCESS_OPTIONS, "roots"}
-    return open_documents(documents, objects, {k: v for k, v in entry.options.items() if k not in own})
+    return open_documents(documents, objects, reader_options(entry.options, "roots"))
 
 
 def read_references(entry: Entry, settings: Settings, *, timeout_s: float) -> References:

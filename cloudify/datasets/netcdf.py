@@ -3,7 +3,7 @@
 import atexit
 from collections.abc import Mapping
 from os import SEEK_END, stat
-from typing import Any, BinaryIO
+from typing import BinaryIO
 from urllib.parse import urlsplit
 from weakref import WeakValueDictionary
 
@@ -12,7 +12,7 @@ import xarray as xr
 
 from cloudify.catalog.driver import is_url
 from cloudify.datasets.classic import is_classic, required_nbytes
-from cloudify.datasets.objects import ACCESS_OPTIONS
+from cloudify.datasets.objects import reader_options
 from cloudify.datasets.source import RAW, RefusedError
 from cloudify.model.entry import Entry
 from cloudify.settings import Settings
@@ -79,7 +79,7 @@ def _s3_file(entry: Entry, timeout_s: float, settings: Settings) -> BinaryIO:
 
 def _open_file(file: BinaryIO, entry: Entry, size: int | None = None) -> Mapping[str, xr.Dataset]:
     """Open a file that is elsewhere; `size` in bytes, where known without asking."""
-    options: dict[str, Any] = {name: value for name, value in entry.options.items() if name not in ACCESS_OPTIONS}
+    options = reader_options(entry.options)
     head = file.read(4)
     if not is_classic(head):
         file.seek(0)

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 from urllib.parse import urlsplit
 
 from cloudify.catalog.driver import is_url
@@ -12,6 +12,11 @@ from cloudify.settings import Settings
 
 ACCESS_OPTIONS = {"headers", "endpoint_url", "region", "access_key_id", "secret_access_key", "anonymous"}
 """Options of an entry that say how its source is reached; the others are arguments for xarray."""
+
+
+def reader_options(options: Mapping[str, object], *own: str) -> dict[str, Any]:
+    """Return those options of an entry that are arguments for xarray: without access, and without an opener's `own`."""
+    return {name: value for name, value in options.items() if name not in ACCESS_OPTIONS and name not in own}
 
 
 class Part(NamedTuple):

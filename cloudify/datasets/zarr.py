@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import xarray as xr
 
 from cloudify.datasets.documents import gather
-from cloudify.datasets.objects import ACCESS_OPTIONS, objects_at
+from cloudify.datasets.objects import objects_at, reader_options
 from cloudify.datasets.store import open_documents
 from cloudify.model.entry import Entry
 from cloudify.settings import Settings
@@ -23,5 +23,4 @@ def open_zarr(entry: Entry, *, timeout_s: float, settings: Settings) -> Mapping[
     """
     objects = objects_at(entry.href, entry.options, settings, timeout_s=timeout_s)
     documents = gather(objects, settings.max_chunk_nbytes)
-    options = {name: value for name, value in entry.options.items() if name not in ACCESS_OPTIONS}
-    return open_documents(documents, objects, options)
+    return open_documents(documents, objects, reader_options(entry.options))
