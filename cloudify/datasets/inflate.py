@@ -151,7 +151,7 @@ class BoundedV2(numcodecs.abc.Codec):  # type: ignore[misc]  # numcodecs has no 
 
     def encode(self, buf: Any) -> Any:  # noqa: ANN401
         """Refuse: sources are read only."""
-        raise NotImplementedError
+        raise NotImplementedError("sources are read only")
 
 
 @dataclass(frozen=True)
@@ -179,7 +179,7 @@ class BoundedV3(BytesBytesCodec):
 
     def compute_encoded_size(self, input_byte_length: int, chunk_spec: ArraySpec) -> int:
         """Refuse: sources are read only."""
-        raise NotImplementedError
+        raise NotImplementedError("sources are read only")
 
 
 register_v2(BoundedV2, V2_ID)

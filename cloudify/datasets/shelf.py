@@ -83,7 +83,7 @@ class Shelf:
         return place.entry.fault or place.failure
 
     def peek(self, dataset_id: str) -> Opened | None:
-        """Return a dataset if it is open and was found unchanged just now, at the cost of one system call.
+        """Return a dataset if it is open and was found unchanged just now, at the cost of two system calls.
 
         Raises
         ------
@@ -96,9 +96,9 @@ class Shelf:
             if opened is None:
                 return None
             self._held.move_to_end(dataset_id)
-        if monotonic() - place.checked_at < self._check_s and not is_cheap(place.entry):
-            return opened
-        return opened if is_cheap(place.entry) and self.is_current(opened) else None
+        if is_cheap(place.entry):
+            return opened if self._is_at(opened.entry, opened.token) else None
+        return opened if monotonic() - place.checked_at < self._check_s else None
 
     def get(self, dataset_id: str) -> Opened:
         """Return a dataset as its source is now, opening it if need be. Blocks.
@@ -120,27 +120,22 @@ class Shelf:
                 return opened
             with self._lock:
                 opened = self._held.get(dataset_id)
-            if opened is None or not self.is_current(opened):
+            if opened is None or not self._is_at(opened.entry, opened.token):
                 opened = self._open(place)
             place.checked_at = monotonic()
             return opened
 
-    def is_current(self, opened: Opened) -> bool:
-        """Whether the source still is what it was when the dataset was opened."""
+    def has_changed(self, dataset_id: str, token: str) -> bool:
+        """Whether a source differs from what it was at `token`; of a directory or URL only the next check tells."""
+        entry = self._place(dataset_id).entry
+        return is_cheap(entry) and not self._is_at(entry, token)
+
+    def _is_at(self, entry: Entry, token: str) -> bool:
+        """Whether the source still is what it was at `token`."""
         try:
-            return version_token(opened.entry, timeout_s=self._timeout_s, settings=self._settings) == opened.token
+            return version_token(entry, timeout_s=self._timeout_s, settings=self._settings) == token
         except (OSError, httpx.HTTPError):
             return False
-
-    def has_changed(self, dataset_id: str, token: str) -> bool:
-        """Whether a source is known to differ from what it was at `token`, at the cost of one system call."""
-        place = self._place(dataset_id)
-        if not is_cheap(place.entry):
-            return False  # the next check tells
-        try:
-            return version_token(place.entry, timeout_s=self._timeout_s, settings=self._settings) != token
-        except OSError:
-            return True
 
     def close(self) -> None:
         """Let go of every dataset."""
@@ -169,3 +164,9 @@ class Shelf:
         if place is None:
             raise UnknownDatasetError(dataset_id, self._places)
         return place
+
+
+def title_of(shelf: Shelf | None, dataset_id: str) -> str:
+    """Return the title that a catalog gives a dataset, ``""`` where there is none; nothing is opened."""
+    entry = shelf.entry(dataset_id) if shelf is not None else None
+    return entry.title if entry else ""
