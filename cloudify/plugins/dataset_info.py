@@ -14,7 +14,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from xpublish.plugins import Plugin, hookimpl
 
 from cloudify.chunks.attributes import PRIVATE, json_attributes
-from cloudify.datasets.shelf import Shelf
+from cloudify.datasets.shelf import Shelf, title_of
 from cloudify.http.deps import Dataset, DataTree
 from cloudify.http.hosts import root_url
 from cloudify.http.negotiate import wants_html
@@ -95,7 +95,7 @@ class DatasetInfoPlugin(Plugin):
                 "dataset.html", request.scope,
                 dataset_id=dataset_id,
                 root=root_url(request, self.settings),
-                title=self._title(dataset_id) or str(tree.attrs.get("title", dataset_id)),
+                title=title_of(self.shelf, dataset_id) or str(tree.attrs.get("title", dataset_id)),
                 representation=_representation(tree),
             )  # fmt: skip
 
@@ -110,7 +110,3 @@ class DatasetInfoPlugin(Plugin):
         router.add_api_route("/groups", list_groups)
         router.add_api_route("/groups/{group_path:path}", show_tree, name="tree_group", response_class=HTMLResponse)
         return router
-
-    def _title(self, dataset_id: str) -> str:
-        entry = self.shelf.entry(dataset_id) if self.shelf is not None else None
-        return entry.title if entry else ""

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from xpublish.plugins import Dependencies, Plugin, hookimpl
 
-from cloudify.datasets.shelf import Shelf
+from cloudify.datasets.shelf import Shelf, title_of
 from cloudify.errors import UnknownDatasetError
 from cloudify.http.deps import DatasetIds
 from cloudify.http.hosts import root_url
@@ -100,9 +100,5 @@ class IntakePlugin(Plugin):
         return router
 
     def _answer(self, request: Request, ids: Iterable[str]) -> Response:
-        rows = ((dataset_id, self._title(dataset_id)) for dataset_id in dict.fromkeys(ids))
+        rows = ((dataset_id, title_of(self.shelf, dataset_id) or dataset_id) for dataset_id in dict.fromkeys(ids))
         return Response(write_catalog(root_url(request, self.settings), rows), media_type="text/yaml")
-
-    def _title(self, dataset_id: str) -> str:
-        entry = self.shelf.entry(dataset_id) if self.shelf is not None else None
-        return (entry.title if entry else "") or dataset_id
