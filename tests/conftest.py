@@ -5,7 +5,10 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -62,6 +65,22 @@ class Process:
         with self.process.stdout:
             self.printed.extend(self.process.stdout.read().splitlines())
         return self.process.wait(timeout=10)
+
+
+@pytest.fixture
+def serve_http() -> Iterator[Any]:
+    """Start other web servers: ``serve_http(handler)`` returns the URL; they end with the test."""
+    with ExitStack() as ends:
+
+        def serve_http(handler: type[BaseHTTPRequestHandler]) -> str:
+            httpd = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+            thread = Thread(target=httpd.serve_forever)
+            thread.start()
+            for end in (httpd.server_close, thread.join, httpd.shutdown):  # called last to first
+                ends.callback(end)
+            return f"http://127.0.0.1:{httpd.server_port}"
+
+        yield serve_http
 
 
 @pytest.fixture(scope="session")

@@ -5,9 +5,8 @@ import json
 import os
 import subprocess
 import sys
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import SimpleHTTPRequestHandler
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import fastparquet
@@ -239,7 +238,7 @@ def test_a_million_references_open_in_3_s_and_500_mb(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def web(tmp_path: Path) -> Any:
+def web(tmp_path: Path, serve_http: Any) -> Any:
     """Another web server; it does not answer with parts, and ``/away`` leads elsewhere."""
 
     class Here(SimpleHTTPRequestHandler):
@@ -259,13 +258,7 @@ def web(tmp_path: Path) -> Any:
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002
             pass
 
-    httpd = ThreadingHTTPServer(("127.0.0.1", 0), Here)
-    thread = Thread(target=httpd.serve_forever)
-    thread.start()
-    yield Here, f"http://127.0.0.1:{httpd.server_port}"
-    httpd.shutdown()
-    thread.join()
-    httpd.server_close()
+    return Here, serve_http(Here)
 
 
 def test_a_remote_set_reads_its_own_origin_only(folder: Path, web: Any) -> None:

@@ -1,5 +1,6 @@
 """`xpublish.Rest({"air": ds}).serve()` in a plain script: the same `/zarr`, by the entry points alone."""
 
+import runpy
 import subprocess
 import sys
 import time
@@ -47,9 +48,8 @@ def script(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def air(script: Path) -> xr.Dataset:
-    names: dict[str, object] = {"__name__": "host"}
-    exec(compile(script.read_text(), str(script), "exec"), names)  # noqa: S102  # our own script
-    return names["dataset"]()  # type: ignore[operator]
+    made: xr.Dataset = runpy.run_path(str(script), run_name="host")["dataset"]()
+    return made
 
 
 @pytest.fixture(scope="module")

@@ -6,9 +6,8 @@ import shutil
 import subprocess
 import sys
 import time
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import SimpleHTTPRequestHandler
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import dask.array as da
@@ -163,18 +162,12 @@ class Files(SimpleHTTPRequestHandler):
 
 
 @pytest.fixture
-def remote(tmp_path: Path) -> Any:
+def remote(tmp_path: Path, serve_http: Any) -> Any:
     class Here(Files):
         def __init__(self, *args: Any) -> None:
             super().__init__(*args, directory=str(tmp_path))
 
-    httpd = ThreadingHTTPServer(("127.0.0.1", 0), Here)
-    thread = Thread(target=httpd.serve_forever)
-    thread.start()
-    yield Here, f"http://127.0.0.1:{httpd.server_port}"
-    httpd.shutdown()
-    thread.join()
-    httpd.server_close()
+    return Here, serve_http(Here)
 
 
 def test_sources_over_http_are_served_and_fail_as_sources(tmp_path: Path, remote: Any) -> None:

@@ -3,10 +3,8 @@
 import json
 import shutil
 import time
-from collections.abc import Iterator
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import SimpleHTTPRequestHandler
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import httpx
@@ -55,15 +53,9 @@ class Other(SimpleHTTPRequestHandler):
 
 
 @pytest.fixture
-def other(tmp_path: Path) -> Iterator[tuple[type[Other], str]]:
+def other(tmp_path: Path, serve_http: Any) -> tuple[type[Other], str]:
     handler = type("Here", (Other,), {"folder": str(tmp_path)})
-    httpd = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = Thread(target=httpd.serve_forever)
-    thread.start()
-    yield handler, f"http://127.0.0.1:{httpd.server_port}"
-    httpd.shutdown()
-    thread.join()
-    httpd.server_close()
+    return handler, serve_http(handler)
 
 
 def server(*targets: Path | str, **settings: Any) -> Server:
