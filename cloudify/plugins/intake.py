@@ -6,7 +6,7 @@ intake 2.0.9 ignores parameters that are passed to an entry of `intake-xarray`.
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from fastapi import APIRouter
 from pydantic import ConfigDict, Field
@@ -14,47 +14,46 @@ from starlette.requests import Request
 from starlette.responses import Response
 from xpublish.plugins import Dependencies, Plugin, hookimpl
 
+from cloudify.datasets.methods import methods_of
 from cloudify.datasets.shelf import Shelf, title_of
 from cloudify.errors import UnknownDatasetError
 from cloudify.http.deps import DatasetIds
 from cloudify.http.hosts import root_url
 from cloudify.http.routing import ProblemRoute
+from cloudify.model.entry import Entry
 from cloudify.settings import Settings, load_settings
-
-METHODS = ("zarr",)
-"""How chunks are served: the route below a dataset, the first one by default."""
 
 Source = dict[str, object]
 _UNPRINTABLE = re.compile("[\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 """YAML 1.1, section 5.1."""
 
 
-def sources(root: str, dataset_id: str, title: str) -> dict[str, Source]:
-    """Return the entries of one dataset, by name."""
+def sources(root: str, dataset_id: str, title: str, methods: Sequence[str]) -> dict[str, Source]:
+    """Return the entries of one dataset, by name; the first of `methods` is the default."""
     below = f"{root}/datasets/{dataset_id}"
     method = {
-        "description": "how chunks are served", "type": "str", "default": METHODS[0], "allowed": list(METHODS),
+        "description": "how chunks are served", "type": "str", "default": methods[0], "allowed": list(methods),
     }  # fmt: skip
     chosen = {"urlpath": f"{below}/{{{{ method }}}}", "consolidated": True}
     found: dict[str, Source] = {
         dataset_id: {"driver": "zarr", "description": title, "args": chosen, "parameters": {"method": method}}
     }
-    for name in METHODS:
+    for name in methods:
         fixed = {"urlpath": f"{below}/{name}", "consolidated": True}
         found[f"{dataset_id}-{name}"] = {"driver": "zarr", "description": title, "args": fixed}
     return found
 
 
-def write_catalog(root: str, rows: Iterable[tuple[str, str]]) -> str:
-    """Write a catalog of ids and titles.
+def write_catalog(root: str, rows: Iterable[tuple[str, str, Sequence[str]]]) -> str:
+    """Write a catalog of ids, titles and methods.
 
     An entry is one line of JSON, which is YAML too: 10,000 datasets take a tenth of a second, where a YAML library
     takes seconds.
     """
     lines = [
         f"  {_yaml(name)}: {_yaml(source)}"
-        for dataset_id, title in rows
-        for name, source in sources(root, dataset_id, title).items()
+        for dataset_id, title, methods in rows
+        for name, source in sources(root, dataset_id, title, methods).items()
     ]
     head = [
         f"metadata: {_yaml({'version': 1, 'access_url': root})}",
@@ -100,5 +99,11 @@ class IntakePlugin(Plugin):
         return router
 
     def _answer(self, request: Request, ids: Iterable[str]) -> Response:
-        rows = ((dataset_id, title_of(self.shelf, dataset_id) or dataset_id) for dataset_id in dict.fromkeys(ids))
+        rows = [
+            (dataset_id, title_of(self.shelf, dataset_id) or dataset_id, methods_of(self._entry(dataset_id)))
+            for dataset_id in dict.fromkeys(ids)
+        ]
         return Response(write_catalog(root_url(request, self.settings), rows), media_type="text/yaml")
+
+    def _entry(self, dataset_id: str) -> Entry | None:
+        return self.shelf.entry(dataset_id) if self.shelf is not None else None

@@ -52,9 +52,9 @@ def test_titles_of_any_text_survive() -> None:
         "yes",
         "",
     ]
-    rows = [(f"d{number}", title) for number, title in enumerate(titles)]
+    rows = [(f"d{number}", title, ("zarr",)) for number, title in enumerate(titles)]
     content = yaml.safe_load(write_catalog("http://x", rows))
-    assert [content["sources"][name]["description"] for name, _ in rows] == titles
+    assert [content["sources"][name]["description"] for name, _, _ in rows] == titles
     assert yaml.safe_load(write_catalog("", []))["sources"] == {}
 
 
