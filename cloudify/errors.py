@@ -16,12 +16,14 @@
     │   ├── BodyTooLargeError
     │   └── ChunkTooLargeError
     ├── BusyError                 not now; ask again
+    │   ├── ClusterUnavailableError
     │   └── NotReadyError
     ├── RefusedHostError          a Host this server does not answer to
     └── UsageError                what the operator gave cannot work
         ├── InvalidIdError
         ├── InvalidSettingError
         ├── InvalidTargetError
+        ├── MissingMainGuardError
         ├── PortInUseError
         └── DataDirectoryInUseError
 
@@ -160,6 +162,13 @@ class BusyError(CloudifyError):
     retry_after_s: ClassVar[int] = 2
 
 
+class ClusterUnavailableError(BusyError):
+    """The Dask cluster that computes chunks cannot be reached, is lost, or does not answer in time."""
+
+    code = "cluster-unavailable"
+    retry_after_s = 5
+
+
 class NotReadyError(BusyError):
     """The server lives but cannot do its work yet."""
 
@@ -207,6 +216,18 @@ class InvalidTargetError(UsageError):
     """A TARGET that names nothing we can serve."""
 
     code = "invalid-target"
+
+
+class MissingMainGuardError(UsageError):
+    """A host script that would start a cluster in each worker of its cluster."""
+
+    code = "missing-main-guard"
+
+    def __init__(self) -> None:
+        super().__init__(
+            'this script starts a cluster without `if __name__ == "__main__":`, so every worker would run it again; '
+            "put all that comes after its imports and functions below that line"
+        )
 
 
 class PortInUseError(UsageError):

@@ -11,8 +11,10 @@ from starlette.types import Receive, Scope, Send
 
 from cloudify.chunks.cache import ByteCache
 from cloudify.chunks.hierarchy import Chunk, Document, Hierarchy
+from cloudify.cluster.cluster import cluster_of
 from cloudify.datasets.source import explain
 from cloudify.errors import (
+    BusyError,
     CloudifyError,
     MangledKeyError,
     SourceChangedError,
@@ -41,10 +43,11 @@ class ZarrBytes:
     """ASGI application for the keys of datasets. ``scope["path_params"]["dataset_id"]`` names the dataset."""
 
     def __init__(self, lookup: Lookup, settings: Settings) -> None:
-        self._lookup = lookup
+        self._lookup, self._settings = lookup, settings
         self._cache = ByteCache(settings.chunk_cache_nbytes)
         self._flights: Flights[bytes] = Flights()
         self._read = Offload(settings.read_threads)
+        self._compute = Offload(settings.dask_chunks)  # these wait for a cluster, and must not keep reads waiting
         self._open = Offload(settings.read_threads)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -113,9 +116,13 @@ class ZarrBytes:
         return data
 
     async def _make(self, dataset_id: str, hierarchy: Hierarchy, chunk: Chunk, key: str) -> bytes:
+        cluster = cluster_of(self._settings) if chunk.is_computed else None
         try:
-            data = await self._read(chunk.read)
-        except MemoryError:
+            if cluster is None:
+                data = await self._read(chunk.read)
+            else:
+                data = await self._compute(lambda: chunk.read(cluster.evaluate))
+        except (MemoryError, BusyError):
             raise
         except Exception as error:  # files and graphs raise what they like, and none of it may look like a fill value
             log.warning("chunk cannot be read", extra={"dataset": dataset_id, "key": key}, exc_info=error)
