@@ -18,6 +18,7 @@ PACKAGES = (
     "xarray",
     "zarr",
     "dask",
+    "distributed",
     "numpy",
     "netCDF4",
     "h5netcdf",
