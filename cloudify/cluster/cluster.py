@@ -3,15 +3,18 @@
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from threading import Lock
 from typing import Any
 
 from dask.local import get_sync
 
 from cloudify.cluster.connection import Connection, UnsendableError
-from cloudify.cluster.loop import the_loop
+from cloudify.cluster.loop import LOOP
 from cloudify.errors import ClusterUnavailableError
 from cloudify.settings import Settings, dask_address
+
+_connections: dict[str, Connection] = {}
+_making = Lock()
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +41,7 @@ class Cluster:
         """
         work = _connection(self.address).compute(graph, keys, connect_s=self.connect_s)
         try:
-            values, failure = the_loop().run(work, self.connect_s + self.chunk_s)
+            values, failure = LOOP.run(work, self.connect_s + self.chunk_s)
         except UnsendableError as error:
             log.warning("a chunk is computed in the server: its graph cannot be sent", extra={"why": str(error)[:500]})
             return get_sync(graph, list(keys))  # type: ignore[no-any-return]  # dask has no types
@@ -59,7 +62,7 @@ class Cluster:
             If it cannot be reached, or does not answer in time.
         """
         try:
-            return the_loop().run(_connection(self.address).workers(connect_s=self.connect_s), 2 * self.connect_s)
+            return LOOP.run(_connection(self.address).workers(connect_s=self.connect_s), 2 * self.connect_s)
         except TimeoutError:
             raise ClusterUnavailableError(f"the Dask scheduler did not answer within {self.connect_s:g} s") from None
 
@@ -70,9 +73,10 @@ def cluster_of(settings: Settings) -> Cluster | None:
     return Cluster(address, settings.dask_connect_s, settings.dask_chunk_s) if address else None
 
 
-@cache
 def _connection(address: str) -> Connection:
     """Return the one connection of this process to an address."""
-    connection = Connection(address)
-    the_loop().at_exit(connection.close)
-    return connection
+    with _making:
+        if address not in _connections:
+            connection = _connections[address] = Connection(address)
+            LOOP.at_exit(connection.close)
+        return _connections[address]
