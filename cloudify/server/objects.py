@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 
-import cloudpickle
 import xarray as xr
+from cloudpickle import register_pickle_by_value
 from xpublish.rest import Rest
 
 from cloudify.errors import InvalidTargetError
@@ -69,7 +69,7 @@ def _import(name: str) -> ModuleType:
         sys.modules[MODULE_NAME] = module
         sys.path.insert(0, str(path.resolve().parent))  # a script finds the modules beside it
         spec.loader.exec_module(module)
-        cloudpickle.register_pickle_by_value(module)  # workers of a cluster have no module of this name
+        register_pickle_by_value(module)  # workers of a cluster have no module of this name
         return module
     sys.path.insert(0, str(Path.cwd()))
     try:

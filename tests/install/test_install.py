@@ -56,6 +56,7 @@ class Image:
         stand_in(python, "useradd", f'echo "$@" >> {root}/useradd.txt')  # this machine's users are not ours to add
         (python / "python3").symlink_to(Path(sys.executable).resolve())
         self.env = os.environ | {"PATH": f"{python}:/usr/bin:/bin", "HOME": str(root)}
+        self.env["PIP_CACHE_DIR"] = str(Path.home() / ".cache" / "pip")  # what the cache mount of RUN is there for
         for word, rest in instructions():
             getattr(self, f"_{word.lower()}", lambda _: None)(rest)
 
@@ -86,7 +87,7 @@ class Image:
             self.env[name] = self.inside(value).replace("$PATH", self.env["PATH"])
 
     def _run(self, rest: str) -> None:
-        done = self.run(["sh", "-euc", self.inside(rest)])
+        done = self.run(["sh", "-euc", self.inside(re.sub(r"^--mount=\S+ ", "", rest))])
         assert done.returncode == 0, done.stderr
 
 
