@@ -187,7 +187,7 @@ def origin(name: str, given: dict[str, object] | None = None) -> str:
         return "option"
     if os.environ.get(ENV_PREFIX + name.upper()) is not None:
         return f"environment {ENV_PREFIX}{name.upper()}"
-    if ALIASES.get(name) in os.environ:
+    if name in _read_aliases():
         return f"environment {ALIASES[name]}"
     if name in read_file():
         return f"file {settings_file()}"

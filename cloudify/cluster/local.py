@@ -19,6 +19,7 @@ UNGUARDED = 79
 WORKER_NBYTES = 2**30
 """Least memory of a worker: the libraries alone take a fifth of it."""
 
+PRELOAD = "cloudify.cluster.worker"
 NO_PAGES: dict[str, list[str]] = {"distributed.scheduler.http.routes": [], "distributed.worker.http.routes": []}
 """Dask's web pages show logs and paths to whoever asks, without a key."""
 
@@ -53,6 +54,7 @@ def start_local_cluster(*, n_workers: int | None, threads_per_worker: int | None
             security=Security.temporary() if encrypted else None,
             dashboard_address="127.0.0.1:0",  # the usual port may be taken
             scheduler_kwargs={"dashboard": False},
+            preload=[*dask.config.get("distributed.worker.preload"), PRELOAD],
         )
     CREDENTIALS[cluster.scheduler_address] = cluster.security
     return cluster

@@ -1,6 +1,8 @@
 """`get_dask_cluster`: the host script that people have, as they have it."""
 
 import asyncio
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -73,7 +75,10 @@ def test_the_script_that_people_have_computes_on_its_cluster(host_script: Any, t
     assert httpx.get(f"{script.url}/ready").json()["workers"] >= 1
     listening = [c.laddr.ip for pid in workers for c in psutil.Process(pid).net_connections() if c.status == "LISTEN"]
     assert set(listening) == {"127.0.0.1"}
-    script.stop()
+    for pid in (script.process.pid, *workers):  # Ctrl-C, as a terminal sends it
+        os.kill(pid, signal.SIGINT)
+    assert script.process.wait(timeout=10) == 0
+    assert "Traceback" not in script.log.read_text()
     deadline = time.monotonic() + 10
     while alive(workers):
         assert time.monotonic() < deadline
