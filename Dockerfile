@@ -8,7 +8,7 @@ RUN useradd --create-home --uid 1000 cloudify
 WORKDIR /src
 COPY install.sh constraints.txt pyproject.toml README.md LICENSE ./
 COPY cloudify cloudify
-RUN --mount=type=cache,target=/root/.cache/pip sh install.sh --prefix /opt/cloudify
+RUN --mount=type=cache,target=/var/cache/pip PIP_CACHE_DIR=/var/cache/pip sh install.sh --prefix /opt/cloudify
 COPY cloudify/demo /data
 
 ENV PATH=/opt/cloudify/bin:$PATH

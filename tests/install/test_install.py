@@ -56,7 +56,6 @@ class Image:
         stand_in(python, "useradd", f'echo "$@" >> {root}/useradd.txt')  # this machine's users are not ours to add
         (python / "python3").symlink_to(Path(sys.executable).resolve())
         self.env = os.environ | {"PATH": f"{python}:/usr/bin:/bin", "HOME": str(root)}
-        self.env["PIP_CACHE_DIR"] = str(Path.home() / ".cache" / "pip")  # what the cache mount of RUN is there for
         for word, rest in instructions():
             getattr(self, f"_{word.lower()}", lambda _: None)(rest)
 
@@ -87,7 +86,10 @@ class Image:
             self.env[name] = self.inside(value).replace("$PATH", self.env["PATH"])
 
     def _run(self, rest: str) -> None:
-        done = self.run(["sh", "-euc", self.inside(re.sub(r"^--mount=\S+ ", "", rest))])
+        mount = re.match(r"--mount=type=cache,target=(\S+) ", rest)
+        if mount:  # outlasts the build there, and is the user's own here
+            rest = rest.removeprefix(mount[0]).replace(mount[1], str(Path.home() / ".cache" / "pip"))
+        done = self.run(["sh", "-euc", self.inside(rest)])
         assert done.returncode == 0, done.stderr
 
 
