@@ -6,7 +6,9 @@
     ├── NotFoundError             what was asked for does not exist
     │   ├── UnknownDatasetError
     │   ├── UnknownGroupError
-    │   └── UnknownKeyError
+    │   ├── UnknownKeyError
+    │   ├── NoStoredBytesError    a dataset whose source holds no bytes that zarr can express
+    │   └── NoSourceFileError     a dataset that is not one netCDF file
     ├── MangledKeyError           a key that was cut at its question mark
     ├── SourceError               what we read from failed
     │   ├── UnreadableDatasetError
@@ -14,7 +16,8 @@
     │   └── SourceChangedError
     ├── TooLargeError             more than a limit allows
     │   ├── BodyTooLargeError
-    │   └── ChunkTooLargeError
+    │   ├── ChunkTooLargeError
+    │   └── TooManyChunksError
     ├── BusyError                 not now; ask again
     │   └── NotReadyError
     ├── RefusedHostError          a Host this server does not answer to
@@ -77,6 +80,31 @@ class UnknownKeyError(NotFoundError):
     def __init__(self, key: str, reason: str) -> None:
         self.key = key
         super().__init__(f"no key {_short(key)}: {reason}")
+
+
+class NoStoredBytesError(NotFoundError):
+    """A dataset whose source holds no bytes that can be passed on as they are."""
+
+    code = "no-stored-bytes"
+
+    def __init__(self, dataset_id: str, reason: str) -> None:
+        self.dataset_id = dataset_id
+        super().__init__(
+            f"dataset {_short(dataset_id)} has no stored bytes to pass on ({reason}); "
+            f"read it at /datasets/{dataset_id[:128]}/zarr"
+        )
+
+
+class NoSourceFileError(NotFoundError):
+    """A dataset that is not one netCDF file."""
+
+    code = "no-source-file"
+
+    def __init__(self, dataset_id: str) -> None:
+        self.dataset_id = dataset_id
+        super().__init__(
+            f"dataset {_short(dataset_id)} is not one netCDF file; read it at /datasets/{dataset_id[:128]}/zarr"
+        )
 
 
 class MangledKeyError(CloudifyError):
@@ -150,6 +178,18 @@ class ChunkTooLargeError(TooLargeError):
         super().__init__(
             f"one chunk of {_short(variable)} is {nbytes} bytes, above the limit of {limit_nbytes}; "
             "rechunk the source, or raise max_chunk_nbytes"
+        )
+
+
+class TooManyChunksError(TooLargeError):
+    """More chunks than one reference document can list."""
+
+    code = "too-many-chunks"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            f"the dataset has more chunks than the {limit} that a reference document may list; "
+            'open the same URL with engine="zarr", which needs no document'
         )
 
 
