@@ -6,7 +6,9 @@
     ├── NotFoundError             what was asked for does not exist
     │   ├── UnknownDatasetError
     │   ├── UnknownGroupError
-    │   └── UnknownKeyError
+    │   ├── UnknownKeyError
+    │   ├── NoStoredBytesError    a dataset whose source holds no bytes that zarr can express
+    │   └── NoSourceFileError     a dataset that is not one netCDF file
     ├── MangledKeyError           a key that was cut at its question mark
     ├── SourceError               what we read from failed
     │   ├── UnreadableDatasetError
@@ -14,7 +16,8 @@
     │   └── SourceChangedError
     ├── TooLargeError             more than a limit allows
     │   ├── BodyTooLargeError
-    │   └── ChunkTooLargeError
+    │   ├── ChunkTooLargeError
+    │   └── TooManyChunksError
     ├── BusyError                 not now; ask again
     │   ├── ClusterUnavailableError
     │   └── NotReadyError
@@ -31,7 +34,7 @@ A class has a stable ``code`` (the end of a problem's ``type``) and a message th
 The HTTP status is looked up by family in :mod:`cloudify.http.problems`.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import ClassVar
 
@@ -79,6 +82,31 @@ class UnknownKeyError(NotFoundError):
     def __init__(self, key: str, reason: str) -> None:
         self.key = key
         super().__init__(f"no key {_short(key)}: {reason}")
+
+
+class NoStoredBytesError(NotFoundError):
+    """A dataset whose source holds no bytes that can be passed on as they are."""
+
+    code = "no-stored-bytes"
+
+    def __init__(self, dataset_id: str, reason: str) -> None:
+        self.dataset_id = dataset_id
+        super().__init__(
+            f"dataset {_short(dataset_id)} has no stored bytes to pass on ({reason}); "
+            f"read it at /datasets/{dataset_id[:128]}/zarr"
+        )
+
+
+class NoSourceFileError(NotFoundError):
+    """A dataset that is not one netCDF file."""
+
+    code = "no-source-file"
+
+    def __init__(self, dataset_id: str) -> None:
+        self.dataset_id = dataset_id
+        super().__init__(
+            f"dataset {_short(dataset_id)} is not one netCDF file; read it at /datasets/{dataset_id[:128]}/zarr"
+        )
 
 
 class MangledKeyError(CloudifyError):
@@ -155,6 +183,18 @@ class ChunkTooLargeError(TooLargeError):
         )
 
 
+class TooManyChunksError(TooLargeError):
+    """More chunks than one reference document can list."""
+
+    code = "too-many-chunks"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            f"the dataset has more chunks than the {limit} that a reference document may list; "
+            'open the same URL with engine="zarr", which needs no document'
+        )
+
+
 class BusyError(CloudifyError):
     """Not now; ask again."""
 
@@ -223,12 +263,6 @@ class MissingMainGuardError(UsageError):
 
     code = "missing-main-guard"
 
-    def __init__(self) -> None:
-        super().__init__(
-            'this script starts a cluster without `if __name__ == "__main__":`, so every worker would run it again; '
-            "put all that comes after its imports and functions below that line"
-        )
-
 
 class PortInUseError(UsageError):
     """Another program listens on the port."""
@@ -247,15 +281,6 @@ class DataDirectoryInUseError(UsageError):
 
     def __init__(self, path: str, free: str) -> None:
         super().__init__(f"another cloudify server uses the data directory {path}; use another one: --data-dir {free}")
-
-
-def all_codes() -> Iterator[str]:
-    """Return the code of every failure there is, the families' included."""
-    pending: list[type[CloudifyError]] = [CloudifyError]
-    while pending:
-        cls = pending.pop()
-        yield cls.code
-        pending.extend(cls.__subclasses__())
 
 
 def _short(text: str, longest: int = 100) -> str:

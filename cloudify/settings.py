@@ -53,6 +53,7 @@ class Settings(BaseSettings):
     chunk_nbytes: int = Field(2 * MIB, ge=1, description="chunk size, before encoding, where the source has no chunks")
     max_chunk_nbytes: int = Field(256 * MIB, ge=1, description="largest chunk, before encoding, that is served")
     chunk_cache_nbytes: int = Field(256 * MIB, ge=0, description="encoded chunks kept in memory by one process")
+    kept_nbytes: int = Field(1024 * MIB, ge=0, description="files under data_dir that can be made again, each kind")
     read_threads: int = Field(16, ge=1, description="reads of chunks at once in one process")
     remote_timeout_s: float = Field(30.0, gt=0, description="longest wait for a remote source")
 

@@ -31,6 +31,11 @@ class Document:
     body: bytes
     etag: str
 
+    @classmethod
+    def of(cls, body: bytes) -> "Document":
+        """Return a document with the tag of its bytes."""
+        return cls(body, f'"{blake2b(body, digest_size=12).hexdigest()}"')
+
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
@@ -60,14 +65,16 @@ class Hierarchy:
     def __init__(
         self,
         arrays: Mapping[str, ServedArray],
-        documents: Mapping[str, Document],
+        groups: dict[str, dict[str, Json]],
         omitted: Mapping[str, str],
         *,
         token: str,
         immutable: bool = False,
     ) -> None:
         self.arrays = arrays
-        self.documents = documents
+        self.groups = _with_groups_between(groups)
+        """Path of each group (``""`` is the root) -> its attributes."""
+        self.documents = _documents(arrays, self.groups)
         self.omitted = omitted
         """Path of each variable that is not served -> why."""
         self.token = token
@@ -101,7 +108,7 @@ class Hierarchy:
                     )  # fmt: skip
                 except (UnstorableError, ChunkTooLargeError) as error:
                     left_out[path] = str(error)
-        return cls(arrays, _documents(arrays, attrs), left_out, token=token, immutable=immutable)
+        return cls(arrays, attrs, left_out, token=token, immutable=immutable)
 
     def find(self, key: str) -> Document | Chunk:
         """Return what a key names.
@@ -131,11 +138,17 @@ def key_name(name: str) -> str:
     return name.replace("/", "_")
 
 
-def _documents(arrays: Mapping[str, ServedArray], attrs: dict[str, dict[str, Json]]) -> dict[str, Document]:
-    for path in list(attrs):  # groups between, which a source may leave out
+def _with_groups_between(attrs: Mapping[str, dict[str, Json]]) -> dict[str, dict[str, Json]]:
+    """Add the groups between, which a source may leave out."""
+    found = dict(attrs)
+    for path in attrs:
         parts = path.split("/")
         for depth in range(1, len(parts)):
-            attrs.setdefault("/".join(parts[:depth]), {})
+            found.setdefault("/".join(parts[:depth]), {})
+    return found
+
+
+def _documents(arrays: Mapping[str, ServedArray], attrs: Mapping[str, dict[str, Json]]) -> dict[str, Document]:
     plain: dict[str, Documents] = {path: array_documents(array) for path, array in arrays.items()}
     plain |= {path: plain_group_documents(own) for path, own in attrs.items() if path}
     found: dict[str, Document] = {}
@@ -143,15 +156,11 @@ def _documents(arrays: Mapping[str, ServedArray], attrs: dict[str, dict[str, Jso
         prefix = f"{group}/" if group else ""
         below = {path[len(prefix) :]: docs for path, docs in plain.items() if path.startswith(prefix) and path != group}
         for name, document in group_documents(own, below).items():
-            found[prefix + name] = _document(dump(document))
+            found[prefix + name] = Document.of(dump(document))
     for path in arrays:
         for name, document in plain[path].items():
-            found[f"{path}/{name}"] = _document(dump(document))
+            found[f"{path}/{name}"] = Document.of(dump(document))
     return found
-
-
-def _document(body: bytes) -> Document:
-    return Document(body, f'"{blake2b(body, digest_size=12).hexdigest()}"')
 
 
 def _describe(array: ServedArray) -> str:

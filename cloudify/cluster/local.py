@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
 UNGUARDED = 79
 """Exit status of a process that was started as a worker and came to start a cluster itself."""
+NO_GUARD = (
+    'this script starts a cluster without `if __name__ == "__main__":`, so every worker would run it again; '
+    "put all that comes after its imports and functions below that line"
+)
 WORKER_NBYTES = 2**30
 """Least memory of a worker: the libraries alone take a fifth of it."""
 
@@ -72,7 +76,7 @@ def _try_main_script() -> None:
     process.start()
     process.join()
     if process.exitcode == UNGUARDED:
-        raise MissingMainGuardError
+        raise MissingMainGuardError(NO_GUARD)
     if process.exitcode:
         raise UsageError(
             f"a worker cannot import this script (it ended with status {process.exitcode}); see what it says above"

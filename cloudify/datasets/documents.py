@@ -28,6 +28,8 @@ class Documents:
     """Key -> bytes of the documents of the root."""
     arrays: Mapping[str, Vetted]
     """Path of each array -> its metadata."""
+    nodes: Mapping[str, Document]
+    """The documents as the store has them: of v2 by key, of v3 by path of the node."""
 
 
 def load(data: bytes, what: str) -> Document:
@@ -79,7 +81,7 @@ def gather(objects: Objects, max_chunk_nbytes: int) -> Documents:
 
 def hierarchy_v2(flat: Mapping[str, object], max_chunk_nbytes: int) -> Documents:
     """Look at the documents of a v2 store, by key."""
-    kept: dict[str, object] = {".zgroup": {"zarr_format": 2}}
+    nodes: dict[str, Document] = {".zgroup": {"zarr_format": 2}}
     arrays: dict[str, Vetted] = {}
     for key, value in flat.items():
         path, _, name = key.rpartition("/")
@@ -91,14 +93,13 @@ def hierarchy_v2(flat: Mapping[str, object], max_chunk_nbytes: int) -> Documents
             raise RefusedError("its root is an array, not a group")
         if name == ".zarray":
             arrays[path] = vet_v2(path, value, max_chunk_nbytes)
-            kept[key] = arrays[path].document
-        elif isinstance(value, dict):
-            kept[key] = value
-        else:
+        elif not isinstance(value, dict):
             raise RefusedError("its metadata hold attributes that are no mapping")
+        nodes[key] = value  # type: ignore[assignment]  # looked at above
+    kept = nodes | {f"{path}/.zarray": vetted.document for path, vetted in arrays.items()}
     whole = {"zarr_consolidated_format": 1, "metadata": kept}
     root = {key: json.dumps(kept[key]).encode() for key in (".zgroup", ".zattrs") if key in kept}
-    return Documents(2, root | {".zmetadata": json.dumps(whole).encode()}, arrays)
+    return Documents(2, root | {".zmetadata": json.dumps(whole).encode()}, arrays, nodes)
 
 
 def hierarchy_v3(root: Document, below: Mapping[str, object], max_chunk_nbytes: int) -> Documents:
@@ -106,18 +107,18 @@ def hierarchy_v3(root: Document, below: Mapping[str, object], max_chunk_nbytes: 
     if root.get("node_type") != "group":
         raise RefusedError("its root is an array, not a group")
     arrays: dict[str, Vetted] = {}
-    kept: dict[str, object] = {}
+    nodes: dict[str, Document] = {}
     for path, value in below.items():
         _check_path(path)
         if not isinstance(value, dict) or value.get("zarr_format") != 3:  # noqa: PLR2004
             raise RefusedError("its metadata hold a node that is not of zarr v3")
         if value.get("node_type") == "array":
             arrays[path] = vet_v3(path, value, max_chunk_nbytes)
-            kept[path] = arrays[path].document
-        else:  # a group's own consolidated metadata are those of the root again
-            kept[path] = {name: part for name, part in value.items() if name != "consolidated_metadata"}
+        # a group's own consolidated metadata are those of the root again
+        nodes[path] = {name: part for name, part in value.items() if name != "consolidated_metadata"}
+    kept = nodes | {path: vetted.document for path, vetted in arrays.items()}
     whole = root | {"consolidated_metadata": {"kind": "inline", "must_understand": False, "metadata": kept}}
-    return Documents(3, {"zarr.json": json.dumps(whole).encode()}, arrays)
+    return Documents(3, {"zarr.json": json.dumps(whole).encode()}, arrays, {"": root, **nodes})
 
 
 def _check_path(path: str) -> None:

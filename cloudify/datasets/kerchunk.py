@@ -14,7 +14,7 @@ import xarray as xr
 
 from cloudify.catalog.driver import is_parquet, is_url
 from cloudify.datasets.documents import Documents, hierarchy_v2, hierarchy_v3
-from cloudify.datasets.objects import LocalObjects, Objects, Part, objects_at, reader_options, too_large
+from cloudify.datasets.objects import LocalObjects, Objects, Part, cut, objects_at, reader_options, too_large
 from cloudify.datasets.references import (
     MAX_JSON_NBYTES,
     JsonReferences,
@@ -44,6 +44,12 @@ def open_kerchunk(entry: Entry, *, timeout_s: float, settings: Settings) -> Mapp
     OSError, ValueError, ...
         Whatever the libraries raise for a set they cannot read (`datasets.source.failures`).
     """
+    documents, objects = referenced(entry, timeout_s=timeout_s, settings=settings)
+    return open_documents(documents, objects, reader_options(entry.options, "roots"))
+
+
+def referenced(entry: Entry, *, timeout_s: float, settings: Settings) -> "tuple[Documents, ReferencedObjects]":
+    """Return the metadata of a reference set, and what it refers to (`open_kerchunk`)."""
     references = read_references(entry, settings, timeout_s=timeout_s)
     more = entry.options.get("roots", [])
     if not isinstance(more, list) or not all(isinstance(root, str) for root in more):
@@ -52,8 +58,7 @@ def open_kerchunk(entry: Entry, *, timeout_s: float, settings: Settings) -> Mapp
     objects = ReferencedObjects(references, Roots(_beside(folder, entry.href), more), entry, settings, timeout_s)
     for url in islice(references.urls(), CHECKED_TARGETS):
         objects.roots.resolve(url)
-    documents = _documents(references, objects, settings.max_chunk_nbytes)
-    return open_documents(documents, objects, reader_options(entry.options, "roots"))
+    return _documents(references, objects, settings.max_chunk_nbytes), objects
 
 
 def read_references(entry: Entry, settings: Settings, *, timeout_s: float) -> References:
@@ -76,14 +81,22 @@ class ReferencedObjects:
         self, references: References, roots: Roots, entry: Entry, settings: Settings, timeout_s: float
     ) -> None:
         self.roots = roots
-        self._references, self._entry, self._settings, self._timeout_s = references, entry, settings, timeout_s
+        self.references = references
+        self._entry, self._settings, self._timeout_s = entry, settings, timeout_s
         self._servers: dict[str, Objects] = {}
         self._lock = Lock()
 
     def read(self, key: str, part: Part | None = None, *, limit_nbytes: int) -> bytes | None:
         """Return the bytes that a key refers to, or a part of them (`Objects.read`)."""
-        found = self._references.find(key)
+        found = self.references.find(key)
         return None if found is None else self.resolve(found, part, limit_nbytes=limit_nbytes)
+
+    def size(self, key: str) -> int | None:
+        """Return how many bytes a key refers to (`Objects.size`)."""
+        found = self.references.find(key)
+        if found is None or isinstance(found, bytes):
+            return None if found is None else len(found)
+        return self._measure(found) if found.length is None else found.length
 
     def resolve(self, found: Reference, part: Part | None = None, *, limit_nbytes: int) -> bytes:
         """Return the bytes of a reference.
@@ -98,7 +111,7 @@ class ReferencedObjects:
             If its target is not there, or cannot be read.
         """
         if isinstance(found, bytes):
-            return _slice(found, part)
+            return cut(found, part)
         if found.length is not None and found.length > limit_nbytes:
             raise too_large()
         whole = found.length is None
@@ -108,7 +121,7 @@ class ReferencedObjects:
             raise OSError(EIO, "a target of the reference set is not there")
         if found.length is not None and len(data) < found.length:
             raise EOFError("a target of the reference set is shorter than the set says")
-        return data if whole else _slice(data, part)
+        return data if whole else cut(data, part)
 
     def _fetch(self, target: Target, part: Part | None, limit_nbytes: int) -> bytes | None:
         url = self.roots.resolve(target.url)
@@ -119,6 +132,19 @@ class ReferencedObjects:
         if parts.scheme == "s3":
             return server.read(unquote(parts.path).strip("/"), part, limit_nbytes=limit_nbytes)
         return server.fetch(url, part, limit_nbytes=limit_nbytes)  # type: ignore[attr-defined,no-any-return]
+
+    def _measure(self, target: Target) -> int:
+        url = self.roots.resolve(target.url)
+        parts = urlsplit(url)
+        if not is_url(url):
+            nbytes = LocalObjects(url).size("")
+        elif parts.scheme == "s3":
+            nbytes = self._server(parts.scheme, parts.netloc).size(unquote(parts.path).strip("/"))
+        else:
+            nbytes = self._server(parts.scheme, parts.netloc).measure(url)  # type: ignore[attr-defined]
+        if nbytes is None:
+            raise OSError(EIO, "a target of the reference set is not there")
+        return nbytes
 
     def _server(self, scheme: str, host: str) -> Objects:
         origin = f"{scheme}://{host}"
@@ -152,10 +178,3 @@ def _documents(references: References, objects: ReferencedObjects, max_chunk_nby
 def _beside(folder: str, href: str) -> str:
     """Return the folder of targets: the set's own; of a parquet set, itself a folder, the one it is in."""
     return folder.rpartition("/")[0] if is_parquet(href) else folder
-
-
-def _slice(data: bytes, part: Part | None) -> bytes:
-    if part is None:
-        return data
-    start = max(0, len(data) + part.offset) if part.offset < 0 else part.offset
-    return data[start:] if part.length is None else data[start : start + part.length]

@@ -2,6 +2,9 @@
 
 from cloudify.model.entry import Entry
 
+STORED = frozenset({"kerchunk", "netcdf", "series", "zarr"})
+"""Drivers whose sources hold chunks that zarr can express as they are."""
+
 
 def methods_of(entry: Entry | None) -> tuple[str, ...]:
     """Return the routes below a dataset that hold its chunks, the one that always works first; nothing is opened.
@@ -11,5 +14,4 @@ def methods_of(entry: Entry | None) -> tuple[str, ...]:
     entry
         What the catalog says of the dataset; None where no catalog of ours has it.
     """
-    del entry  # every dataset is served as zarr
-    return ("zarr",)
+    return ("zarr", "kerchunk") if entry is not None and entry.driver in STORED else ("zarr",)

@@ -4,14 +4,13 @@ import atexit
 from collections.abc import Mapping
 from os import SEEK_END, stat
 from typing import BinaryIO
-from urllib.parse import urlsplit
 from weakref import WeakValueDictionary
 
-import fsspec
 import xarray as xr
 
 from cloudify.catalog.driver import is_url
 from cloudify.datasets.classic import is_classic, required_nbytes
+from cloudify.datasets.files import open_elsewhere
 from cloudify.datasets.objects import reader_options
 from cloudify.datasets.source import RAW, RefusedError
 from cloudify.model.entry import Entry
@@ -29,9 +28,9 @@ def open_netcdf(entry: Entry, *, timeout_s: float, settings: Settings) -> Mappin
     OSError, ValueError, ...
         Whatever the libraries raise for a file they cannot read (`datasets.source.failures`).
     """
-    if urlsplit(entry.href).scheme == "s3":
-        return _open_file(_s3_file(entry, timeout_s, settings), entry)
-    return _open_remote(entry, timeout_s) if is_url(entry.href) else _open_local(entry)
+    if is_url(entry.href):
+        return _open_file(open_elsewhere(entry, timeout_s=timeout_s, settings=settings), entry)
+    return _open_local(entry)
 
 
 _open_remotely: WeakValueDictionary[int, xr.Dataset] = WeakValueDictionary()
@@ -63,30 +62,14 @@ def _open_local(entry: Entry) -> Mapping[str, xr.Dataset]:
     return xr.open_groups(entry.href, engine="netcdf4", **RAW, **entry.options)  # type: ignore[arg-type]
 
 
-def _open_remote(entry: Entry, timeout_s: float) -> Mapping[str, xr.Dataset]:
-    import aiohttp  # noqa: PLC0415  # only who reads http pays for it
-
-    fs = fsspec.filesystem("http", client_kwargs={"timeout": aiohttp.ClientTimeout(total=timeout_s)})
-    file = fs.open(entry.href, "rb")
-    return _open_file(file, entry, file.size)
-
-
-def _s3_file(entry: Entry, timeout_s: float, settings: Settings) -> BinaryIO:
-    from cloudify.datasets.s3 import S3File, S3Objects  # noqa: PLC0415  # only who reads S3 pays for it
-
-    return S3File.open(S3Objects(entry.href, entry.options, settings, timeout_s=timeout_s))
-
-
-def _open_file(file: BinaryIO, entry: Entry, size: int | None = None) -> Mapping[str, xr.Dataset]:
-    """Open a file that is elsewhere; `size` in bytes, where known without asking."""
+def _open_file(file: BinaryIO, entry: Entry) -> Mapping[str, xr.Dataset]:
     options = reader_options(entry.options)
     head = file.read(4)
     if not is_classic(head):
         file.seek(0)
         return _close_at_exit(xr.open_groups(file, engine="h5netcdf", **RAW, **options))
-    if urlsplit(entry.href).scheme == "s3":
-        size = file.seek(0, SEEK_END)
-    if size is not None and size > REMOTE_CLASSIC_NBYTES:
+    size = file.seek(0, SEEK_END)
+    if size > REMOTE_CLASSIC_NBYTES:
         raise RefusedError(f"a netCDF classic file of {size} bytes from elsewhere; the most is {REMOTE_CLASSIC_NBYTES}")
     file.seek(0)
     return {"/": xr.open_dataset(file, engine="scipy", **RAW, **options)}

@@ -28,6 +28,14 @@ class Part(NamedTuple):
     """None for all of the rest."""
 
 
+def cut(data: bytes, part: Part | None) -> bytes:
+    """Return a part of bytes that are there as a whole."""
+    if part is None:
+        return data
+    start = max(0, len(data) + part.offset) if part.offset < 0 else part.offset
+    return data[start:] if part.length is None else data[start : start + part.length]
+
+
 class Objects(Protocol):
     """Where a source is kept. Safe to use from many threads."""
 
@@ -46,6 +54,10 @@ class Objects(Protocol):
         OSError, httpx.HTTPError
             If the source fails, or takes longer than its timeout.
         """
+        ...
+
+    def size(self, key: str) -> int | None:
+        """Return how many bytes an object has, None where there is none; failures as of `read`."""
         ...
 
 
@@ -110,6 +122,13 @@ class LocalObjects:
                 pieces.append(piece)
                 start, wanted = start + len(piece), wanted - len(piece)
             return b"".join(pieces)
+
+    def size(self, key: str) -> int | None:
+        """Return how many bytes a file has (`Objects.size`)."""
+        try:
+            return os.stat(f"{self.root}/{key}" if key else self.root).st_size  # noqa: PTH116  # hot path
+        except (FileNotFoundError, NotADirectoryError):
+            return None
 
 
 class _closing:  # noqa: N801  # reads like contextlib's

@@ -88,6 +88,10 @@ class JsonReferences:
         """Return the references of all metadata documents by key."""
         return {key: value for key, value in self._table.items() if key.rpartition("/")[2] in METADATA}
 
+    def keys_below(self, path: str) -> Iterator[str]:
+        """Yield the keys below a path."""
+        return (key for key in self._table if key.startswith(f"{path}/"))
+
     def urls(self) -> Iterator[str]:
         """Yield all targets."""
         yield from dict.fromkeys(value.url for value in self._table.values() if isinstance(value, Target))

@@ -60,6 +60,11 @@ class S3Objects:
         except BaseError as error:
             raise _failure(error) from None
 
+    def size(self, key: str) -> int | None:
+        """Return how many bytes an object has (`Objects.size`)."""
+        meta = self.head(key)
+        return None if meta is None else int(str(meta[0]))
+
     def head(self, key: str) -> tuple[object, ...] | None:
         """Return what tells one version of an object from another, its size first; None where there is none."""
         try:

@@ -10,7 +10,7 @@ import httpx
 
 from cloudify.datasets.open import open_entry
 from cloudify.datasets.opened import Opened
-from cloudify.datasets.token import is_cheap, version_token
+from cloudify.datasets.token import is_cheap, is_exact, version_token
 from cloudify.errors import UnknownDatasetError, UnreadableDatasetError
 from cloudify.model.entry import Entry
 from cloudify.settings import Settings, load_settings
@@ -128,7 +128,7 @@ class Shelf:
     def has_changed(self, dataset_id: str, token: str) -> bool:
         """Whether a source differs from what it was at `token`; of a directory or URL only the next check tells."""
         entry = self._place(dataset_id).entry
-        return is_cheap(entry) and not self._is_at(entry, token)
+        return is_exact(entry) and not self._is_at(entry, token)
 
     def _is_at(self, entry: Entry, token: str) -> bool:
         """Whether the source still is what it was at `token`."""

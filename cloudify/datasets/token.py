@@ -1,12 +1,13 @@
 """Version tokens: text that changes when the bytes of a dataset may have changed.
 
-File: size, modification time in ns, inode. zarr store: its metadata documents and the newest modification time of a
-bounded listing. http and S3: ETag, else modification time and length, of the object or the metadata document. Where the
-entry says ``immutable``: its href alone.
+File: size, modification time in ns, inode; of a series those of each file. zarr store: its metadata documents and the
+newest modification time of a bounded listing. http and S3: ETag, else modification time and length, of the object or
+the metadata document. Where the entry says ``immutable``: its href alone.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from glob import iglob
 from hashlib import blake2b
 from pathlib import Path
 from stat import S_ISDIR
@@ -28,7 +29,14 @@ _METADATA = (".zmetadata", "zarr.json", ".zgroup", ".zattrs", ".zarray")
 
 def is_cheap(entry: Entry) -> bool:
     """Whether a token costs no more than looking at one file, so that it may be asked for at every request."""
-    return entry.immutable or not (is_url(entry.href) or os.path.isdir(entry.href))  # noqa: PTH112  # hot path
+    if entry.immutable:
+        return True
+    return not (entry.driver == "series" or is_url(entry.href) or os.path.isdir(entry.href))  # noqa: PTH112  # hot path
+
+
+def is_exact(entry: Entry) -> bool:
+    """Whether a token, asked for after a read, tells if the source was replaced meanwhile, at a bounded cost."""
+    return is_cheap(entry) or entry.driver == "series"
 
 
 def version_token(entry: Entry, *, timeout_s: float, settings: Settings) -> str:
@@ -43,12 +51,20 @@ def version_token(entry: Entry, *, timeout_s: float, settings: Settings) -> str:
         parts: Iterator[object] = iter(("immutable", entry.href))
     elif is_url(entry.href):
         parts = _of_url(entry, timeout_s, settings)
+    elif entry.driver == "series":
+        parts = _of_files(sorted(iglob(entry.href)))  # noqa: PTH207  # hrefs are strings
     else:
         status = os.stat(entry.href)  # noqa: PTH116  # hot path
         is_folder = S_ISDIR(status.st_mode)
         parts = _of_folder(Path(entry.href)) if is_folder else iter((status.st_size, status.st_mtime_ns, status.st_ino))
     text = "\n".join(map(str, (entry.driver, entry.href, entry.codec, sorted(entry.options.items()), *parts)))
     return blake2b(text.encode(), digest_size=12).hexdigest()
+
+
+def _of_files(paths: Iterable[str]) -> Iterator[object]:
+    for path in paths:
+        status = os.stat(path)  # noqa: PTH116
+        yield path, status.st_size, status.st_mtime_ns, status.st_ino
 
 
 def _of_folder(root: Path) -> Iterator[object]:

@@ -7,7 +7,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 import httpx
 
-from cloudify.datasets.objects import Part, too_large
+from cloudify.datasets.objects import Part, cut, too_large
 
 MAX_SKIPPED_NBYTES = 2**26
 """Most bytes read for nothing where a server sends the whole file instead of the part we asked for."""
@@ -32,8 +32,11 @@ class WebObjects:
 
         404 and 410 mean that there is none; every other status but 2xx is a failure.
         """
-        path = f"{self._base.path.rstrip('/')}/{quote(key)}" if key else self._base.path
-        return self.fetch(urlunsplit(self._base._replace(path=path, fragment="")), part, limit_nbytes=limit_nbytes)
+        return self.fetch(self._url(key), part, limit_nbytes=limit_nbytes)
+
+    def size(self, key: str) -> int | None:
+        """Return how many bytes a file has (`Objects.size`)."""
+        return self.measure(self._url(key))
 
     def fetch(self, url: str, part: Part | None, *, limit_nbytes: int) -> bytes | None:
         """Return the bytes at a whole URL, as `read` does."""
@@ -47,9 +50,27 @@ class WebObjects:
                 if not answer.is_success:
                     raise OSError(EIO, f"the other server answered {answer.status_code}")
                 whole = part is not None and answer.status_code != httpx.codes.PARTIAL_CONTENT
-                return _cut(self._collect(answer, part if whole else None, limit_nbytes, deadline), part, whole=whole)
+                data = self._collect(answer, part if whole else None, limit_nbytes, deadline)
+                return cut(data, part) if whole else data
         except httpx.HTTPError as error:
             raise OSError(EIO, f"the other server failed ({type(error).__name__})") from None  # its text has the URL
+
+    def measure(self, url: str) -> int | None:
+        """Return how many bytes there are at a whole URL, as `size` does."""
+        try:
+            answer = self._client.head(url)
+        except httpx.HTTPError as error:
+            raise OSError(EIO, f"the other server failed ({type(error).__name__})") from None  # its text has the URL
+        if answer.status_code in {httpx.codes.NOT_FOUND, httpx.codes.GONE}:
+            return None
+        length = answer.headers.get("content-length", "")
+        if not answer.is_success or not length.isdecimal():
+            raise OSError(EIO, f"the other server answered {answer.status_code} without a length")
+        return int(length)
+
+    def _url(self, key: str) -> str:
+        path = f"{self._base.path.rstrip('/')}/{quote(key)}" if key else self._base.path
+        return urlunsplit(self._base._replace(path=path, fragment=""))
 
     @staticmethod
     def _collect(answer: httpx.Response, part: Part | None, limit_nbytes: int, deadline: float) -> bytes:
@@ -71,13 +92,6 @@ class WebObjects:
             if monotonic() > deadline:
                 raise OSError(ETIMEDOUT, "the other server is too slow")
         return bytes(out)
-
-
-def _cut(data: bytes, part: Part | None, *, whole: bool) -> bytes:
-    if part is None or not whole:
-        return data
-    start = max(0, len(data) + part.offset) if part.offset < 0 else part.offset
-    return data[start:] if part.length is None else data[start : start + part.length]
 
 
 def _range(part: Part | None) -> dict[str, str]:

@@ -1,20 +1,23 @@
-"""The byte path: ``GET,HEAD /datasets/{dataset_id}/zarr/{key}`` as a plain ASGI application.
+"""The byte path: ``GET,HEAD /datasets/{dataset_id}/zarr/{key}`` and ``/kerchunk/{key}`` as plain ASGI applications.
 
 No framework between a key and its bytes: under xpublish, FastAPI's dependency injection alone would cost several times
 what the rest does. Mounted, so that it works under a plain ``xpublish.Rest({...})`` too.
 """
 
 import logging
+from collections.abc import Callable
+from typing import Protocol, TypeVar
 
 from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
 
 from cloudify.chunks.cache import ByteCache
-from cloudify.chunks.hierarchy import Chunk, Document, Hierarchy
+from cloudify.chunks.hierarchy import Chunk, Document
+from cloudify.chunks.passthrough import StoredChunk
 from cloudify.cluster.cluster import cluster_of
+from cloudify.datasets.objects import Part
 from cloudify.datasets.source import explain
 from cloudify.errors import (
-    BusyError,
     CloudifyError,
     MangledKeyError,
     SourceChangedError,
@@ -22,14 +25,14 @@ from cloudify.errors import (
     UnreadableChunkError,
 )
 from cloudify.http.answers import answer
+from cloudify.http.bodies import InMemory, Lazy, send_body
 from cloudify.http.coding import SMALLEST_NBYTES, Coding, choose_coding, compress, tag_of
-from cloudify.http.conditional import match_fails, none_match, range_applies
+from cloudify.http.conditional import match_fails, none_match
 from cloudify.http.cors import READS
 from cloudify.http.flights import Flights
-from cloudify.http.lookup import Lookup
 from cloudify.http.offload import Offload
 from cloudify.http.problems import Problem, not_allowed
-from cloudify.http.ranges import parse_range
+from cloudify.http.ranges import Span
 from cloudify.settings import Settings
 
 LIVE = "no-cache"
@@ -37,13 +40,51 @@ LIVE = "no-cache"
 IMMUTABLE = "public, max-age=31536000, immutable"
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 
-class ZarrBytes:
+Found = Document | Chunk | StoredChunk
+
+
+class Store(Protocol):
+    """The keys of one dataset."""
+
+    @property
+    def token(self) -> str:
+        """Version token of the dataset."""
+        ...
+
+    @property
+    def immutable(self) -> bool:
+        """Whether its bytes never change."""
+        ...
+
+    def find(self, key: str) -> Found:
+        """Return what a key names."""
+        ...
+
+
+class Stores(Protocol):
+    """The stores of all datasets. Safe to use from many threads."""
+
+    def ready(self, dataset_id: str) -> Store | None:
+        """Return a store if that takes no more than a system call or two, else None."""
+        ...
+
+    def find(self, dataset_id: str) -> Store:
+        """Return a store as the source is now. Blocks."""
+        ...
+
+    def has_changed(self, dataset_id: str, store: Store) -> bool:
+        """Whether the source is known to have been replaced since."""
+        ...
+
+
+class KeyBytes:
     """ASGI application for the keys of datasets. ``scope["path_params"]["dataset_id"]`` names the dataset."""
 
-    def __init__(self, lookup: Lookup, settings: Settings) -> None:
-        self._lookup, self._settings = lookup, settings
+    def __init__(self, stores: Stores, settings: Settings) -> None:
+        self._stores, self._settings = stores, settings
         self._cache = ByteCache(settings.chunk_cache_nbytes)
         self._flights: Flights[bytes] = Flights()
         self._read = Offload(settings.read_threads)
@@ -65,18 +106,20 @@ class ZarrBytes:
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         dataset_id = scope["path_params"]["dataset_id"]
         key = scope["path"].removeprefix(scope["root_path"]).removeprefix("/")
-        hierarchy = self._lookup.ready(dataset_id) or (await self._open(lambda: self._lookup.open(dataset_id)))[1]
+        store = self._stores.ready(dataset_id)
+        if store is None:
+            store = await self._open(lambda: self._stores.find(dataset_id))
         try:
-            found = hierarchy.find(key)
+            found = await self._find(scope, store, key)
         except UnknownKeyError:
             if _is_rest_of_key(scope["query_string"]):
                 raise MangledKeyError(key) from None
             raise
         asked = Headers(scope=scope)
-        coding = None if isinstance(found, Chunk) else _coding(found, asked)
+        coding = _coding(found, asked) if isinstance(found, Document) else None
         etag = tag_of(found.etag, coding)
-        headers = {"etag": etag, "cache-control": IMMUTABLE if hierarchy.immutable else LIVE}
-        if not isinstance(found, Chunk):
+        headers = {"etag": etag, "cache-control": IMMUTABLE if store.immutable else LIVE}
+        if isinstance(found, Document):
             headers["vary"] = "Accept-Encoding"
         if match_fails(asked.get("if-match"), etag):
             await Problem.of_status(412, f"{key!r} is another version by now; open the dataset again").response(scope)(
@@ -86,16 +129,20 @@ class ZarrBytes:
         if none_match(asked.get("if-none-match"), etag):
             await answer(send, 304, headers, b"")
             return
-        if isinstance(found, Chunk):
-            headers["content-type"] = "application/octet-stream"
-            body = await self._chunk(dataset_id, hierarchy, found, key)
-        else:
-            headers["content-type"] = "application/json"
-            body = await self._document(found, coding)
+        headers["content-type"] = _media_type(found)
         if coding is not None:
             headers["content-encoding"] = coding
         headers["accept-ranges"] = "bytes"
-        await _send_body(scope, receive, send, headers, body)
+        if isinstance(found, StoredChunk):
+            await send_body(scope, receive, send, headers, self._stored(dataset_id, store, found))
+            return
+        data = await (
+            self._chunk(dataset_id, store, found, key) if isinstance(found, Chunk) else self._document(found, coding)
+        )
+        await send_body(scope, receive, send, headers, InMemory(data))
+
+    async def _find(self, scope: Scope, store: Store, key: str) -> Found:  # noqa: ARG002  # for those who override it
+        return store.find(key)
 
     async def _document(self, document: Document, coding: Coding | None) -> bytes:
         """Return a document's bytes, compressed once for each coding."""
@@ -108,29 +155,59 @@ class ZarrBytes:
             self._cache.put(tag, packed)
         return packed
 
-    async def _chunk(self, dataset_id: str, hierarchy: Hierarchy, chunk: Chunk, key: str) -> bytes:
+    async def _chunk(self, dataset_id: str, store: Store, chunk: Chunk, key: str) -> bytes:
         """Return a chunk's bytes; many who want the same one wait for one reading."""
         data = self._cache.get(chunk.etag)
         if data is None:
-            data = await self._flights.join(chunk.etag, lambda: self._make(dataset_id, hierarchy, chunk, key))
+            data = await self._flights.join(chunk.etag, lambda: self._make(dataset_id, store, chunk, key))
         return data
 
-    async def _make(self, dataset_id: str, hierarchy: Hierarchy, chunk: Chunk, key: str) -> bytes:
+    async def _make(self, dataset_id: str, store: Store, chunk: Chunk, key: str) -> bytes:
         cluster = cluster_of(self._settings) if chunk.is_computed else None
+        if cluster is None:
+            data = await self._source(dataset_id, store, key, chunk.read)
+        else:
+            data = await self._source(dataset_id, store, key, lambda: chunk.read(cluster.evaluate), self._compute)
+        self._cache.put(chunk.etag, data)
+        return data
+
+    def _stored(self, dataset_id: str, store: Store, chunk: StoredChunk) -> Lazy:
+        """Return a stored chunk as a body. Not kept in memory: the source's own cache has it."""
+
+        async def read(span: Span | None) -> bytes:
+            return await self._source(dataset_id, store, chunk.key, lambda: _read(chunk, span))
+
+        return Lazy(lambda: self._source(dataset_id, store, chunk.key, chunk.size), read, in_pieces=chunk.in_pieces)
+
+    async def _source(
+        self, dataset_id: str, store: Store, key: str, read: Callable[[], T], offload: Offload | None = None
+    ) -> T:
+        """Read from a source; what it raises is a failure of it, and what it was replaced by is not mixed in."""
         try:
-            if cluster is None:
-                data = await self._read(chunk.read)
-            else:
-                data = await self._compute(lambda: chunk.read(cluster.evaluate))
-        except (MemoryError, BusyError):
+            data = await (offload or self._read)(read)
+        except (MemoryError, CloudifyError):
             raise
         except Exception as error:  # files and graphs raise what they like, and none of it may look like a fill value
             log.warning("chunk cannot be read", extra={"dataset": dataset_id, "key": key}, exc_info=error)
             raise UnreadableChunkError(key, explain(error)) from error
-        if self._lookup.has_changed(dataset_id, hierarchy):
+        if self._stores.has_changed(dataset_id, store):
             raise SourceChangedError(key)
-        self._cache.put(chunk.etag, data)
         return data
+
+
+def _media_type(found: Found) -> str:
+    if isinstance(found, StoredChunk):
+        return found.media_type
+    return "application/json" if isinstance(found, Document) else "application/octet-stream"
+
+
+def _read(chunk: StoredChunk, span: Span | None) -> bytes:
+    if span is None:
+        return chunk.read()
+    data = chunk.read(Part(span.start, span.stop - span.start))
+    if len(data) < span.stop - span.start:
+        raise EOFError("a stored chunk became shorter")
+    return data
 
 
 def _is_rest_of_key(query: bytes) -> bool:
@@ -143,23 +220,3 @@ def _coding(document: Document, asked: Headers) -> Coding | None:
     if len(document.body) < SMALLEST_NBYTES or "range" in asked:
         return None
     return choose_coding(asked.get("accept-encoding"))
-
-
-async def _send_body(scope: Scope, receive: Receive, send: Send, headers: dict[str, str], body: bytes) -> None:
-    """Send a body or the part of it that was asked for; ranges are for GET alone."""
-    asked = Headers(scope=scope)
-    is_head = scope["method"] == "HEAD"
-    span = None
-    if not is_head and range_applies(asked.get("if-range"), headers["etag"]):
-        span = parse_range(asked.get("range"), len(body))
-    if span is None:
-        await answer(send, 200, headers | {"content-length": str(len(body))}, body, head=is_head)
-        return
-    content_range = span.content_range(len(body))
-    if span.stop <= span.start:
-        detail = f"the range {asked['range'][:100]!r} holds no byte of the {len(body)} there are"
-        problem = Problem.of_status(416, detail, {"content-range": content_range})
-        await problem.response(scope)(scope, receive, send)
-        return
-    part = body[span.start : span.stop]
-    await answer(send, 206, headers | {"content-range": content_range, "content-length": str(len(part))}, part)

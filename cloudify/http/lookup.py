@@ -7,6 +7,7 @@ objects and served in their stored form.
 from secrets import token_hex
 from threading import Lock
 from time import monotonic
+from typing import Protocol
 
 import xarray as xr
 from fastapi import HTTPException
@@ -24,6 +25,15 @@ from cloudify.settings import Settings
 HIERARCHY = "hierarchy"
 
 
+class HasToken(Protocol):
+    """The keys of a dataset at one version token."""
+
+    @property
+    def token(self) -> str:
+        """Version token of the dataset."""
+        ...
+
+
 class Lookup:
     """Finds the hierarchy of a dataset. Safe to use from many threads."""
 
@@ -37,7 +47,7 @@ class Lookup:
 
     def ready(self, dataset_id: str) -> Hierarchy | None:
         """Return a hierarchy if that takes no more than a system call, else None: `open` it, off the event loop."""
-        shelf = self._shelf_of(dataset_id)
+        shelf = self.shelf_of(dataset_id)
         if shelf is not None:
             opened = shelf.peek(dataset_id)
         else:
@@ -56,16 +66,21 @@ class Lookup:
         UnreadableDatasetError
             If it cannot be opened.
         """
-        shelf = self._shelf_of(dataset_id)
+        shelf = self.shelf_of(dataset_id)
         opened = shelf.get(dataset_id) if shelf is not None else self._foreign_dataset(dataset_id)
-        return opened, opened.derived(HIERARCHY, self._lay_out)
+        return opened, opened.derived(HIERARCHY, self.lay_out)
 
-    def has_changed(self, dataset_id: str, hierarchy: Hierarchy) -> bool:
+    def find(self, dataset_id: str) -> Hierarchy:
+        """Return a hierarchy, as `open`."""
+        return self.open(dataset_id)[1]
+
+    def has_changed(self, dataset_id: str, store: HasToken) -> bool:
         """Whether the source is known to have been replaced since, so that what was just read belongs to neither."""
-        shelf = self._shelf_of(dataset_id)
-        return shelf is not None and shelf.has_changed(dataset_id, hierarchy.token)
+        shelf = self.shelf_of(dataset_id)
+        return shelf is not None and shelf.has_changed(dataset_id, store.token)
 
-    def _shelf_of(self, dataset_id: str) -> Shelf | None:
+    def shelf_of(self, dataset_id: str) -> Shelf | None:
+        """Return our own shelf that has a dataset, None where others provide it."""
         if self._shelves is None:
             held = [getattr(plugin, "shelf", None) for plugin in self._deps.plugins().values()]
             self._shelves = list(dict.fromkeys(shelf for shelf in held if isinstance(shelf, Shelf)))
@@ -90,7 +105,8 @@ class Lookup:
                 del self._foreign[next(iter(self._foreign))]
             return opened
 
-    def _lay_out(self, opened: Opened) -> Hierarchy:
+    def lay_out(self, opened: Opened) -> Hierarchy:
+        """Make the hierarchy of an opened dataset."""
         groups, omitted = opened.groups, {}
         if not opened.stored:
             forms = {path: stored_form(ds) for path, ds in opened.groups.items()}

@@ -4,7 +4,7 @@ import re
 
 from starlette.types import Scope
 
-_BYTES = re.compile(r"/datasets/[^/]+/zarr/", re.DOTALL)
+_BYTES = re.compile(r"/datasets/[^/]+/(?:zarr/|kerchunk(?:/|\.json$|$)|source\.nc$)", re.DOTALL)
 
 
 def is_byte_path(scope: Scope) -> bool:

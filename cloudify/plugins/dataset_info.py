@@ -19,6 +19,7 @@ from cloudify.http.deps import Dataset, DataTree
 from cloudify.http.hosts import root_url
 from cloudify.http.negotiate import wants_html
 from cloudify.http.pages import render_page
+from cloudify.http.snippets import snippets
 from cloudify.settings import Settings, load_settings
 
 
@@ -91,10 +92,12 @@ class DatasetInfoPlugin(Plugin):
             """A page for browsers; for programs the same as `/info`."""
             if not wants_html(request):
                 return info(tree.dataset)
+            root = root_url(request, self.settings)
+            entry = self.shelf.entry(dataset_id) if self.shelf is not None else None
             return render_page(
                 "dataset.html", request.scope,
                 dataset_id=dataset_id,
-                root=root_url(request, self.settings),
+                ways=list(snippets(root, dataset_id, entry)),
                 title=title_of(self.shelf, dataset_id) or str(tree.attrs.get("title", dataset_id)),
                 representation=_representation(tree),
             )  # fmt: skip

@@ -12,7 +12,7 @@ from xpublish.plugins import Dependencies, Plugin, hookimpl
 from cloudify.chunks.array import ServedArray
 from cloudify.datasets.stored import ORIGINAL_NAME
 from cloudify.errors import UnknownKeyError
-from cloudify.http.bytes import ZarrBytes
+from cloudify.http.bytes import KeyBytes
 from cloudify.http.checks import Checked
 from cloudify.http.cors import PublicReads
 from cloudify.http.lookup import Lookup
@@ -77,7 +77,7 @@ class ZarrPlugin(Plugin):
     @hookimpl
     def app_router(self, deps: Dependencies) -> APIRouter:
         """Mount the byte path, and document it: FastAPI does not list mounted applications."""
-        app = PublicReads(ZarrBytes(Lookup(deps, self.settings), self.settings))
+        app = PublicReads(KeyBytes(Lookup(deps, self.settings), self.settings))
         router = APIRouter(tags=["zarr"])
         router.routes.append(Mount("/datasets/{dataset_id}/zarr", app=app))
         router.add_api_route("/datasets/{dataset_id}/zarr/{key:path}", read_key, response_class=Response)

@@ -154,6 +154,7 @@ def test_a_worker_that_dies_is_replaced(cluster: Any, tmp_path: Path) -> None:
     with running(Server({"a": ds}, settings=at(cluster.address)).app) as url:
         np.testing.assert_array_equal(values(url)["v"], np.full((2, 2), 7.0))
     assert (tmp_path / "died").exists()
+    until(lambda: Cluster(cluster.address, connect_s=20, chunk_s=1).workers() == 2)
 
 
 def test_a_graph_that_cannot_be_sent_is_computed_here(cluster: Any) -> None:

@@ -80,6 +80,14 @@ def test_every_form_of_reference_has_its_bytes(folder: Path, version: int) -> No
     path = write(folder / "a.json", table if version == 0 else {"version": 1, "refs": table})
     with running(server(path).app) as url:
         assert values(url, "a").tolist() == DATA.tolist()
+        stored = [httpx.get(f"{url}/datasets/a/kerchunk/v/{n}.0") for n in range(4)]
+        assert b"".join(answer.content for answer in stored) == DATA.tobytes()
+        part = httpx.get(f"{url}/datasets/a/kerchunk/v/1.0", headers={"range": "bytes=-8"})
+        assert (part.status_code, part.content) == (206, DATA[1, -2:].tobytes())
+        assert [httpx.head(str(answer.url)).headers["content-length"] for answer in stored] == [str(ROW)] * 4
+        document = httpx.get(f"{url}/datasets/a/kerchunk")
+        assert str(folder) not in document.text
+        assert document.json()["refs"]["v/3.0"] == [f"{url}/datasets/a/kerchunk/v/3.0"]
 
 
 def test_an_absent_key_is_fill_values_and_a_missing_target_is_not(folder: Path) -> None:
@@ -129,7 +137,8 @@ def test_a_reference_that_may_not_be_is_refused(folder: Path, reference: Any, re
     path = write(folder / "a.json", references(c0=reference))
     with running(server(path).app) as url:
         assert reason in problem(httpx.get(f"{url}/datasets/a/zarr/zarr.json"), "unreadable-dataset")
-        assert httpx.get(f"{url}/datasets/a/zarr/v/0.0").status_code == 502
+        for key in ("zarr/v/0.0", "kerchunk/v/0.0", "kerchunk"):
+            assert httpx.get(f"{url}/datasets/a/{key}").status_code == 502
 
 
 @pytest.mark.parametrize(
@@ -173,7 +182,8 @@ def test_the_catalog_can_allow_other_folders(folder: Path) -> None:
 def test_keys_are_looked_up_and_never_joined_to_a_path(folder: Path) -> None:
     with running(server(write(folder / "a.json", references(c0=["row.bin"]))).app) as url:
         for key in ("..%2Fdata.bin", "v/..%2F..%2Fdata.bin", "%2Fetc%2Fpasswd", "row.bin", "v/refs.0.parq"):
-            assert httpx.get(f"{url}/datasets/a/zarr/{key}").status_code == 404
+            for below in ("zarr", "kerchunk"):
+                assert httpx.get(f"{url}/datasets/a/{below}/{key}").status_code == 404
 
 
 def test_other_json_files_of_an_archive_are_passed_over(folder: Path) -> None:
@@ -194,6 +204,11 @@ def test_a_parquet_set_has_the_values_of_the_json_set(folder: Path) -> None:
         chunks = [httpx.get(f"{url}/datasets/a/zarr/v/{n}.0") for n in range(4)]
         assert [answer.status_code for answer in chunks] == [200, 200, 200, 502]
         assert OUTSIDE in problem(chunks[3], "unreadable-chunk")
+        stored = [httpx.get(f"{url}/datasets/a/kerchunk/v/{n}.0") for n in range(4)]
+        assert [answer.status_code for answer in stored] == [200, 404, 200, 502]
+        assert stored[0].content + stored[2].content == DATA[[0, 2]].tobytes()
+        listed = httpx.get(f"{url}/datasets/a/kerchunk").json()["refs"]
+        assert sorted(key for key in listed if key[-1].isdigit()) == ["v/0.0", "v/2.0", "v/3.0"]
         (folder.parent / "outside.bin").rename(folder / "outside.bin")
         with xr.open_dataset(f"{url}/datasets/a/zarr", engine="zarr", zarr_format=2, mask_and_scale=False) as ds:
             assert ds["v"][:3].to_numpy().tolist() == [DATA[0].tolist(), [-1.0] * 6, DATA[2].tolist()]

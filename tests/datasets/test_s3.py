@@ -78,6 +78,19 @@ def test_values_are_those_of_local_files(s3: str, signed: bool, caplog: pytest.L
                 xr.testing.assert_identical(ours.compute(), theirs.compute())
         with xr.open_dataset(f"{url}/datasets/good/zarr", engine="zarr", zarr_format=3) as ds:
             assert ds["v"].to_numpy().tobytes() == (DEMO / "mpi-esm-wind.zarr/uas/c/0/0/0").read_bytes()
+        for name in ("mpi-esm-wind.zarr", "mpi-esm-tas.nc", "icon-ocean.nc", "good.json"):
+            document = httpx.get(f"{url}/datasets/{name.split('.')[0]}/kerchunk")
+            assert document.status_code == 200
+            assert "demo/" not in document.text
+            assert s3 not in document.text
+        with (
+            xr.open_dataset(f"{url}/datasets/mpi-esm-tas/kerchunk", engine="zarr", zarr_format=2) as ours,
+            xr.open_dataset(DEMO / "mpi-esm-tas.nc") as theirs,
+        ):
+            xr.testing.assert_identical(ours.compute(), theirs.compute())
+        whole = (DEMO / "mpi-esm-tas.nc").read_bytes()
+        file = httpx.get(f"{url}/datasets/mpi-esm-tas/source.nc", headers={"range": "bytes=-100"})
+        assert (file.status_code, file.content) == (206, whole[-100:])
         gone = httpx.get(f"{url}/datasets/nowhere/zarr/zarr.json")
         assert gone.status_code == 502
         assert "its source is not there" in gone.json()["detail"]

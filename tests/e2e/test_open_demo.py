@@ -83,7 +83,7 @@ def test_demo_prints_what_a_newcomer_needs(demo: Any) -> None:
     assert demo.printed[0] == "cloudify: starting ..."
     assert f"page      {demo.url}/" in printed
     assert "datasets  3: mpi-esm-tas, mpi-esm-wind, icon-ocean" in printed
-    assert "plugins   9 loaded, 0 failed" in printed
+    assert "plugins   10 loaded, 0 failed" in printed
     assert (
         f'xr.open_dataset("{demo.url}/datasets/mpi-esm-tas/zarr", engine="zarr", chunks={{}}, zarr_format=3)' in printed
     )

@@ -109,3 +109,46 @@ def test_headers_of_the_entry_are_sent_and_never_shown(tmp_path: Path, other: An
         assert httpx.get(f"{url}/datasets/a/zarr/{CHUNK}").status_code == 200
         assert set(handler.asked) == {"open-sesame"}
         assert "sesame" not in httpx.get(f"{url}/").text + httpx.get(f"{url}/datasets/a/info").text
+
+
+def test_stored_bytes_of_other_servers_are_passed_on(other: Any, tmp_path: Path) -> None:
+    """A store, a classic file, and an HDF5 file that a program of its own looks through."""
+    handler, base = other
+    shutil.copytree(DEMO / "mpi-esm-wind.zarr", tmp_path / "wind.zarr")
+    shutil.copyfile(DEMO / "mpi-esm-tas.nc", tmp_path / "tas.nc")
+    xr.Dataset({"v": ("x", np.arange(8.0))}).to_netcdf(tmp_path / "four.nc", encoding={"v": {"chunksizes": (2,)}})
+    with running(server(f"{base}/wind.zarr", f"{base}/tas.nc", f"{base}/four.nc").app) as url:
+        chunk = httpx.get(f"{url}/datasets/wind/kerchunk/vas/c/1/0/0")
+        assert chunk.content == (tmp_path / "wind.zarr/vas/c/1/0/0").read_bytes()
+        assert base not in httpx.get(f"{url}/datasets/wind/kerchunk").text
+        for name in ("tas", "four"):
+            with (
+                xr.open_dataset(f"{url}/datasets/{name}/kerchunk", engine="zarr", zarr_format=2) as ours,
+                xr.open_dataset(tmp_path / f"{name}.nc") as theirs,
+            ):
+                xr.testing.assert_identical(ours.compute(), theirs.compute())
+        handler.status = 500
+        answer = httpx.get(f"{url}/datasets/wind/kerchunk/{CHUNK}")
+        assert (answer.status_code, answer.json()["type"]) == (502, "urn:cloudify:problems/unreadable-chunk")
+        assert httpx.get(f"{url}/datasets/wind/kerchunk/vas/c/1/0/0").status_code == 200
+        (tmp_path / "wind.zarr/vas/c/1/0/0").unlink()
+        assert httpx.get(f"{url}/datasets/wind/kerchunk/vas/c/1/0/0").status_code == 404
+
+
+def test_a_document_of_more_than_a_million_chunks_is_refused_and_the_store_is_not(other: Any, tmp_path: Path) -> None:
+    """Of a store elsewhere every chunk may have been written."""
+    _, base = other
+    zarray = {
+        "zarr_format": 2, "shape": [2_000_000], "chunks": [1], "dtype": "<f4", "fill_value": -1.0, "order": "C",
+        "filters": None, "compressor": None,
+    }  # fmt: skip
+    metadata = {".zgroup": {"zarr_format": 2}, "v/.zarray": zarray, "v/.zattrs": {"_ARRAY_DIMENSIONS": ["x"]}}
+    (tmp_path / "many.zarr" / "v").mkdir(parents=True)
+    (tmp_path / "many.zarr" / ".zmetadata").write_text(json.dumps({"metadata": metadata}))
+    (tmp_path / "many.zarr" / "v" / "1999999").write_bytes(np.float32(7).tobytes())
+    with running(server(f"{base}/many.zarr").app) as url:
+        answer = httpx.get(f"{url}/datasets/many/kerchunk")
+        assert (answer.status_code, answer.json()["type"]) == (413, "urn:cloudify:problems/too-many-chunks")
+        with xr.open_dataset(f"{url}/datasets/many/kerchunk", engine="zarr", zarr_format=2, chunks={}) as ds:
+            assert float(ds["v"][1_999_999]) == 7.0
+            assert np.isnan(float(ds["v"][5]))
