@@ -19,12 +19,14 @@
     │   ├── ChunkTooLargeError
     │   └── TooManyChunksError
     ├── BusyError                 not now; ask again
+    │   ├── ClusterUnavailableError
     │   └── NotReadyError
     ├── RefusedHostError          a Host this server does not answer to
     └── UsageError                what the operator gave cannot work
         ├── InvalidIdError
         ├── InvalidSettingError
         ├── InvalidTargetError
+        ├── MissingMainGuardError
         ├── PortInUseError
         └── DataDirectoryInUseError
 
@@ -32,7 +34,7 @@ A class has a stable ``code`` (the end of a problem's ``type``) and a message th
 The HTTP status is looked up by family in :mod:`cloudify.http.problems`.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import ClassVar
 
@@ -200,6 +202,13 @@ class BusyError(CloudifyError):
     retry_after_s: ClassVar[int] = 2
 
 
+class ClusterUnavailableError(BusyError):
+    """The Dask cluster that computes chunks cannot be reached, is lost, or does not answer in time."""
+
+    code = "cluster-unavailable"
+    retry_after_s = 5
+
+
 class NotReadyError(BusyError):
     """The server lives but cannot do its work yet."""
 
@@ -249,6 +258,12 @@ class InvalidTargetError(UsageError):
     code = "invalid-target"
 
 
+class MissingMainGuardError(UsageError):
+    """A host script that would start a cluster in each worker of its cluster."""
+
+    code = "missing-main-guard"
+
+
 class PortInUseError(UsageError):
     """Another program listens on the port."""
 
@@ -266,15 +281,6 @@ class DataDirectoryInUseError(UsageError):
 
     def __init__(self, path: str, free: str) -> None:
         super().__init__(f"another cloudify server uses the data directory {path}; use another one: --data-dir {free}")
-
-
-def all_codes() -> Iterator[str]:
-    """Return the code of every failure there is, the families' included."""
-    pending: list[type[CloudifyError]] = [CloudifyError]
-    while pending:
-        cls = pending.pop()
-        yield cls.code
-        pending.extend(cls.__subclasses__())
 
 
 def _short(text: str, longest: int = 100) -> str:

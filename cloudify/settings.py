@@ -5,6 +5,7 @@ names), else from the default. ``cloudify config show`` prints each value with w
 """
 
 import os
+import re
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal, Self
@@ -18,6 +19,10 @@ from cloudify.errors import InvalidSettingError
 
 MIB = 2**20
 ENV_PREFIX = "CLOUDIFY_"
+ALIASES = {"dask_address": "ZARR_ADDRESS"}
+"""Setting -> variable of the environment that host scripts know it by; ours wins."""
+
+_SCHEDULER = re.compile(r"((tcp|tls|wss?)://)?(\[[0-9a-fA-F:.]+\]|[^\s/:\[\]]+):[0-9]{1,5}|inproc://\S+")
 
 
 def default_data_dir() -> Path:
@@ -52,6 +57,13 @@ class Settings(BaseSettings):
     read_threads: int = Field(16, ge=1, description="reads of chunks at once in one process")
     remote_timeout_s: float = Field(30.0, gt=0, description="longest wait for a remote source")
 
+    dask_address: str | None = Field(
+        None, description="Dask scheduler that computes chunks of lazy datasets, e.g. tls://10.0.0.1:8786"
+    )
+    dask_connect_s: float = Field(5.0, gt=0, description="longest wait for the connection to the scheduler")
+    dask_chunk_s: float = Field(120.0, gt=0, description="longest wait for a chunk that the cluster computes")
+    dask_chunks: int = Field(64, ge=1, description="chunks that one process has computed on the cluster at once")
+
     s3_endpoint_url: str | None = Field(None, description="where S3 stores are, e.g. https://s3.example.org")
     s3_region: str | None = Field(None, description="region of S3 stores")
     s3_access_key_id: SecretStr | None = Field(None, description="name of the key that signs; never shown")
@@ -79,6 +91,13 @@ class Settings(BaseSettings):
             raise ValueError("expected an http or https URL without query, e.g. https://data.example.org/x")
         return value.rstrip("/")
 
+    @field_validator("dask_address")
+    @classmethod
+    def _check_dask_address(cls, value: str | None) -> str | None:
+        if value and not _SCHEDULER.fullmatch(value):
+            raise ValueError("expected the address of a Dask scheduler, e.g. tcp://127.0.0.1:8786")
+        return value or None
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -89,7 +108,12 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Options, then the environment, then the file."""
-        return init_settings, env_settings, InitSettingsSource(settings_cls, init_kwargs=read_file())
+        return (
+            init_settings,
+            env_settings,
+            InitSettingsSource(settings_cls, init_kwargs=_read_aliases()),
+            InitSettingsSource(settings_cls, init_kwargs=read_file()),
+        )
 
     @classmethod
     def load(cls, **given: object) -> Self:
@@ -110,10 +134,31 @@ class Settings(BaseSettings):
             ) from error
 
 
-@lru_cache(maxsize=1)
 def load_settings() -> Settings:
-    """The settings of this process, for plugins that no server of ours configures (a plain ``xpublish.Rest``)."""
+    """The settings of this process, for plugins that no server of ours configures (a plain ``xpublish.Rest``).
+
+    They are loaded again when the environment has changed: a host script sets variables after it has imported us.
+    """
+    ours = {name: value for name, value in os.environ.items() if name.startswith(ENV_PREFIX)}
+    return _load_settings(tuple(sorted((ours | _read_aliases()).items())))
+
+
+@lru_cache(maxsize=1)
+def _load_settings(_environment: tuple[tuple[str, object], ...]) -> Settings:
     return Settings.load()
+
+
+def dask_address(settings: Settings) -> str | None:
+    """Return the address of the scheduler: as set, else as the environment has it by now.
+
+    A host script may put it there between making its ``xpublish.Rest`` and serving it.
+    """
+    return settings.dask_address or os.environ.get(f"{ENV_PREFIX}DASK_ADDRESS") or os.environ.get("ZARR_ADDRESS")
+
+
+def _read_aliases() -> dict[str, object]:
+    """Return the settings that the environment has under their other names."""
+    return {name: os.environ[alias] for name, alias in ALIASES.items() if alias in os.environ}
 
 
 def settings_file() -> Path:
@@ -143,6 +188,8 @@ def origin(name: str, given: dict[str, object] | None = None) -> str:
         return "option"
     if os.environ.get(ENV_PREFIX + name.upper()) is not None:
         return f"environment {ENV_PREFIX}{name.upper()}"
+    if name in _read_aliases():
+        return f"environment {ALIASES[name]}"
     if name in read_file():
         return f"file {settings_file()}"
     return "default"

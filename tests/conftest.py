@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -9,8 +10,10 @@ from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from time import monotonic, sleep
 from typing import Any
 
+import httpx
 import pytest
 
 PROJECT = Path(__file__).parents[1]
@@ -73,6 +76,108 @@ class Process:
         with self.process.stdout:
             self.printed.extend(self.process.stdout.read().splitlines())
         return self.process.wait(timeout=10)
+
+
+class HostScript:
+    """A host script in a process of its own; `command` starts it on the port `port` of 127.0.0.1."""
+
+    def __init__(self, command: list[str], port: int, folder: Path, env: dict[str, str] | None = None) -> None:
+        self.url = f"http://127.0.0.1:{port}"
+        self.log = folder / "script.txt"
+        ours = ("CLOUDIFY_", "ZARR_ADDRESS")
+        environment = {k: v for k, v in os.environ.items() if not k.startswith(ours)} | (env or {})
+        with self.log.open("w") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, *command], stdout=log, stderr=log, env=environment, cwd=folder
+            )
+        deadline = monotonic() + 60
+        while not self._answers():
+            assert self.process.poll() is None, self.log.read_text()
+            assert monotonic() < deadline, self.log.read_text()
+            sleep(0.05)
+
+    def _answers(self) -> bool:
+        try:
+            return httpx.get(f"{self.url}/health").status_code == 200
+        except httpx.ConnectError:
+            return False
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait(timeout=10)
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port: int = sock.getsockname()[1]
+        return port
+
+
+CLUSTER = """
+import sys
+from distributed import LocalCluster
+
+if __name__ == "__main__":
+    cluster = LocalCluster(
+        n_workers=2, threads_per_worker=1, scheduler_port=int(sys.argv[1]), dashboard_address="127.0.0.1:0",
+    )
+    print(cluster.scheduler._address, flush=True)
+    sys.stdin.read()
+"""
+
+
+class LocalClusterProcess:
+    """Two workers with a thread each."""
+
+    def __init__(self, folder: Path) -> None:
+        self._script = folder / "cluster.py"
+        self._script.write_text(CLUSTER)
+        self._port = free_port()
+        self.start()
+
+    def start(self) -> None:
+        command = [sys.executable, str(self._script), str(self._port)]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert self._process.stdout is not None
+        self.address = self._process.stdout.readline().strip()
+        assert self.address == f"tcp://127.0.0.1:{self._port}"
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def stop(self) -> None:
+        self._process.communicate("")
+
+    def kill(self) -> None:
+        self._process.kill()
+        with self._process:
+            pass
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalClusterProcess]:
+    """A Dask cluster in another process, which a test may kill and start again on the same port."""
+    process = LocalClusterProcess(tmp_path_factory.mktemp("cluster"))
+    yield process
+    process.stop()
+
+
+@pytest.fixture
+def host_script(tmp_path: Path) -> Iterator[Any]:
+    """Start host scripts: ``host_script("script.py", "--port", "{port}")``; they end with the test."""
+    started: list[HostScript] = []
+
+    def host_script(*command: str, env: dict[str, str] | None = None) -> HostScript:
+        port = free_port()
+        started.append(HostScript([word.format(port=port) for word in command], port, tmp_path, env))
+        return started[-1]
+
+    yield host_script
+    for script in started:
+        script.stop()
 
 
 @pytest.fixture

@@ -5,9 +5,10 @@ from hashlib import blake2b
 from typing import Any
 
 import xarray as xr
+from dask.local import get_sync
 
 from cloudify.chunks.attributes import drops_nan_marker, json_attributes
-from cloudify.chunks.block import block_edges, read_region
+from cloudify.chunks.block import Evaluate, block_edges, read_region
 from cloudify.chunks.encode import Block, Codec, encode_chunk
 from cloudify.chunks.grid import choose_grid
 from cloudify.chunks.stored_type import Json, StoredType
@@ -72,7 +73,7 @@ class ServedArray:
         """What fills the rest of an edge chunk; v3's fill value."""
         return self.type.default_fill if self.fill is None else self.fill
 
-    def chunk_bytes(self, index: tuple[int, ...]) -> bytes:
+    def chunk_bytes(self, index: tuple[int, ...], evaluate: Evaluate = get_sync) -> bytes:
         """Read and encode one chunk. Blocks; raises whatever the source raises."""
-        block = read_region(self.variable, self.grid.region(index), self.edges)
+        block = read_region(self.variable, self.grid.region(index), self.edges, evaluate)
         return encode_chunk(block, stored=self.type, grid=self.grid, padding=self.padding, codec=self.codec)

@@ -1,6 +1,6 @@
 """The elements of one chunk, read from wherever they are, at a cost that does not grow with the number of chunks."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import product
 from typing import Any
 
@@ -10,8 +10,13 @@ from dask.local import get_sync
 
 from cloudify.chunks.encode import Block
 
+Evaluate = Callable[[Mapping[Any, Any], Sequence[Any]], Sequence[Any]]
+"""Computes keys of a culled graph: ``get_sync`` here, a cluster's elsewhere."""
 
-def read_region(variable: xr.Variable, region: tuple[slice, ...], edges: Sequence[Block] | None) -> Block:
+
+def read_region(
+    variable: xr.Variable, region: tuple[slice, ...], edges: Sequence[Block] | None, evaluate: Evaluate = get_sync
+) -> Block:
     """Return the elements of `region`.
 
     Parameters
@@ -20,10 +25,12 @@ def read_region(variable: xr.Variable, region: tuple[slice, ...], edges: Sequenc
         One slice with start and stop for each dimension.
     edges
         `block_edges` of the variable.
+    evaluate
+        What computes blocks of a dask graph.
     """
     if edges is None:
         return np.asarray(variable[region].values)
-    return _read_blocks(variable.data, region, edges)
+    return _read_blocks(variable.data, region, edges, evaluate)
 
 
 def block_edges(variable: xr.Variable) -> tuple[Block, ...] | None:
@@ -33,7 +40,12 @@ def block_edges(variable: xr.Variable) -> tuple[Block, ...] | None:
     return tuple(np.cumsum((0, *sizes)) for sizes in variable.chunks)
 
 
-def _read_blocks(array: Any, region: tuple[slice, ...], edges: Sequence[Block]) -> Block:  # noqa: ANN401  # dask
+def _read_blocks(
+    array: Any,  # noqa: ANN401  # dask has no types
+    region: tuple[slice, ...],
+    edges: Sequence[Block],
+    evaluate: Evaluate,
+) -> Block:
     """Evaluate only the blocks that a region touches.
 
     ``cull`` on the graph is O(keys asked for); dask's own ``compute`` looks at every key of every layer.
@@ -41,7 +53,7 @@ def _read_blocks(array: Any, region: tuple[slice, ...], edges: Sequence[Block]) 
     spans = [_touched(axis, part) for axis, part in zip(edges, region, strict=True)]
     indices = list(product(*spans))
     keys = [(array.name, *index) for index in indices]
-    blocks = get_sync(dict(array.dask.cull(set(keys))), keys)
+    blocks = evaluate(dict(array.dask.cull(set(keys))), keys)
     if len(blocks) == 1:
         return np.asarray(np.asarray(blocks[0])[_within(indices[0], region, edges)])  # a scalar stays an array
     out = np.empty([part.stop - part.start for part in region], dtype=array.dtype)

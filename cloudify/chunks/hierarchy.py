@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from hashlib import blake2b
 
 import xarray as xr
+from dask.local import get_sync
 
 from cloudify.chunks.array import ServedArray
 from cloudify.chunks.attributes import json_attributes
+from cloudify.chunks.block import Evaluate
 from cloudify.chunks.encode import Codec
 from cloudify.chunks.keys import chunk_name, parse_chunk_key
 from cloudify.chunks.metadata import (
@@ -47,9 +49,14 @@ class Chunk:
         """Strong: changes with the version token, the variable, the index and the codec."""
         return f'"{self.array.tag}-{chunk_name(self.index)}"'
 
-    def read(self) -> bytes:
-        """Read and encode it. Blocks; raises whatever the source raises."""
-        return self.array.chunk_bytes(self.index)
+    @property
+    def is_computed(self) -> bool:
+        """Whether it comes out of a dask graph, not out of a file or memory."""
+        return self.array.edges is not None
+
+    def read(self, evaluate: Evaluate = get_sync) -> bytes:
+        """Read and encode it; `evaluate` computes what a dask graph holds. Blocks; raises what the source raises."""
+        return self.array.chunk_bytes(self.index, evaluate)
 
 
 class Hierarchy:

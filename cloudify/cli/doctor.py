@@ -7,10 +7,14 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from tempfile import TemporaryFile
+from typing import TYPE_CHECKING
 
 import typer
 
 from cloudify.cli.guard import one_line
+
+if TYPE_CHECKING:
+    from cloudify.settings import Settings
 
 PACKAGES = (
     "cloudify-xarray",
@@ -18,6 +22,7 @@ PACKAGES = (
     "xarray",
     "zarr",
     "dask",
+    "distributed",
     "numpy",
     "netCDF4",
     "h5netcdf",
@@ -102,7 +107,21 @@ def _surroundings(data_dir: str | None) -> list[Finding]:
         port = Finding("port", str(settings.port), good=True, detail=f"free on {settings.host}")
     except UsageError as error:
         port = Finding("port", str(settings.port), good=False, detail=str(error))
-    return [_writable(settings.data_dir), port]
+    return [_writable(settings.data_dir), port, *_cluster(settings)]
+
+
+def _cluster(settings: "Settings") -> list[Finding]:
+    """Ask the scheduler that is configured, if any, for its workers."""
+    from cloudify.cluster.cluster import cluster_of
+    from cloudify.errors import ClusterUnavailableError
+
+    cluster = cluster_of(settings)
+    if cluster is None:
+        return []
+    try:
+        return [Finding("cluster", cluster.address, good=True, detail=f"{cluster.workers()} workers")]
+    except ClusterUnavailableError as error:
+        return [Finding("cluster", cluster.address, good=False, detail=f"{error}; is the address right?")]
 
 
 def _writable(folder: Path) -> Finding:

@@ -14,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 from cloudify.chunks.cache import ByteCache
 from cloudify.chunks.hierarchy import Chunk, Document
 from cloudify.chunks.passthrough import StoredChunk
+from cloudify.cluster.cluster import cluster_of
 from cloudify.datasets.objects import Part
 from cloudify.datasets.source import explain
 from cloudify.errors import (
@@ -83,10 +84,11 @@ class KeyBytes:
     """ASGI application for the keys of datasets. ``scope["path_params"]["dataset_id"]`` names the dataset."""
 
     def __init__(self, stores: Stores, settings: Settings) -> None:
-        self._stores = stores
+        self._stores, self._settings = stores, settings
         self._cache = ByteCache(settings.chunk_cache_nbytes)
         self._flights: Flights[bytes] = Flights()
         self._read = Offload(settings.read_threads)
+        self._compute = Offload(settings.dask_chunks)  # these wait for a cluster, and must not keep reads waiting
         self._open = Offload(settings.read_threads)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -161,7 +163,11 @@ class KeyBytes:
         return data
 
     async def _make(self, dataset_id: str, store: Store, chunk: Chunk, key: str) -> bytes:
-        data = await self._source(dataset_id, store, key, chunk.read)
+        cluster = cluster_of(self._settings) if chunk.is_computed else None
+        if cluster is None:
+            data = await self._source(dataset_id, store, key, chunk.read)
+        else:
+            data = await self._source(dataset_id, store, key, lambda: chunk.read(cluster.evaluate), self._compute)
         self._cache.put(chunk.etag, data)
         return data
 
@@ -173,10 +179,12 @@ class KeyBytes:
 
         return Lazy(lambda: self._source(dataset_id, store, chunk.key, chunk.size), read, in_pieces=chunk.in_pieces)
 
-    async def _source(self, dataset_id: str, store: Store, key: str, read: Callable[[], T]) -> T:
+    async def _source(
+        self, dataset_id: str, store: Store, key: str, read: Callable[[], T], offload: Offload | None = None
+    ) -> T:
         """Read from a source; what it raises is a failure of it, and what it was replaced by is not mixed in."""
         try:
-            data = await self._read(read)
+            data = await (offload or self._read)(read)
         except (MemoryError, CloudifyError):
             raise
         except Exception as error:  # files and graphs raise what they like, and none of it may look like a fill value

@@ -9,13 +9,17 @@ from pathlib import Path
 from types import ModuleType
 
 import xarray as xr
+from cloudpickle import register_pickle_by_value
 from xpublish.rest import Rest
 
 from cloudify.errors import InvalidTargetError
 
 _TARGET = re.compile(r"(?P<module>[A-Za-z_][\w.]*|.*\.py):(?P<name>[A-Za-z_]\w*)", re.DOTALL)
-MODULE_NAME = "__host__"
-"""What a host script is called while it is imported: not ``__main__``, so that what it guards does not run."""
+MODULE_NAME = "__host__.__main__"
+"""What a host script is called while it is imported: not ``__main__``, so that what it guards does not run.
+
+But with that word in it: only then does ``distributed`` look for functions that must be sent by value.
+"""
 
 Datasets = dict[str, xr.Dataset | xr.DataTree]
 
@@ -65,6 +69,7 @@ def _import(name: str) -> ModuleType:
         sys.modules[MODULE_NAME] = module
         sys.path.insert(0, str(path.resolve().parent))  # a script finds the modules beside it
         spec.loader.exec_module(module)
+        register_pickle_by_value(module)  # workers of a cluster have no module of this name
         return module
     sys.path.insert(0, str(Path.cwd()))
     try:

@@ -71,3 +71,22 @@ def test_a_script_that_fails_shows_its_own_traceback(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
     assert done.returncode == 1
     assert done.stderr.endswith("ZeroDivisionError: division by zero\n")
+
+
+def test_functions_of_a_host_script_reach_the_workers_of_a_cluster(cluster: Any, tmp_path: Path, start: Any) -> None:
+    """They know no module of its name."""
+    text = """
+        import dask.array as da, numpy as np, xarray as xr
+
+        def tripled(block):
+            return block * 3
+
+        numbers = da.arange(4, chunks=2).map_blocks(tripled, dtype="int64")
+        collection = {"lazy": xr.Dataset({"v": ("x", numbers)})}
+    """
+    (tmp_path / "host.py").write_text(dedent(text))
+    server = start("serve", f"{tmp_path}/host.py:collection", env={"ZARR_ADDRESS": cluster.address})
+    with xr.open_dataset(f"{server.url}/datasets/lazy/zarr", engine="zarr", zarr_format=3) as ds:
+        assert ds["v"].values.tolist() == [0, 3, 6, 9]
+    assert httpx.get(f"{server.url}/ready").json()["workers"] == 2
+    assert "computed in the server" not in server.log.read_text()

@@ -1,0 +1,1 @@
+"""Only an import path that host scripts know."""
