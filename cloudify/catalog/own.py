@@ -15,11 +15,13 @@
         immutable: true            # the source never changes
         codec: zstd                # or blosc, gzip, none
         options: {}                # given to the opener
+        prepare: {}                # done to the dataset before it is served: see `catalog.preparation`
 
 A fault costs only the entry it is in: the file and line are reported and the other entries are served.
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -28,7 +30,9 @@ import yaml
 from cloudify.catalog.catalog import Catalog, Fault
 from cloudify.catalog.driver import absolute_href, guess_driver
 from cloudify.catalog.intake import is_intake, read_intake
+from cloudify.catalog.preparation import read_preparation
 from cloudify.model.entry import CODECS, Entry, is_valid_id, suggest_id
+from cloudify.model.preparation import Preparation
 
 FORMAT_VERSION = "1"
 MAX_NBYTES = 64 * 2**20
@@ -135,9 +139,12 @@ class _Reader:
             return {}
         return {str(name): value for name, value in values.items()}
 
+    def _prepare(self, node: yaml.Node) -> Preparation:
+        return replace(read_preparation(node, self._pairs, self._fault), file=str(self.path))
+
     _READERS: ClassVar[dict[str, Callable[["_Reader", yaml.Node], object]]] = {
         "title": _text, "description": _text, "license": _text, "keywords": _texts,
-        "immutable": _flag, "codec": _codec, "options": _options,
+        "immutable": _flag, "codec": _codec, "options": _options, "prepare": _prepare,
     }  # fmt: skip
 
     def _pairs(

@@ -13,6 +13,7 @@ import cloudify
 from cloudify.catalog.catalog import Catalog
 from cloudify.catalog.targets import read_targets
 from cloudify.datasets.shelf import Shelf
+from cloudify.datasets.split import split_entries
 from cloudify.datasets.stored import without_slashes
 from cloudify.errors import InvalidIdError
 from cloudify.http.compression import CompressText
@@ -69,6 +70,7 @@ class Server:
         for dataset_id in objects:
             if not is_valid_id(dataset_id):
                 raise InvalidIdError(dataset_id, suggest_id(dataset_id))
+        self.catalog = split_entries(self.catalog, self.settings)
         for fault in self.catalog.faults:
             log.warning("catalog fault", extra={"fault": str(fault)})
         self.shelf = Shelf(
