@@ -6,6 +6,7 @@ names), else from the default. ``cloudify config show`` prints each value with w
 
 import os
 from functools import lru_cache
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Literal, Self
 from urllib.parse import urlsplit
@@ -52,6 +53,10 @@ class Settings(BaseSettings):
     read_threads: int = Field(16, ge=1, description="reads of chunks at once in one process")
     remote_timeout_s: float = Field(30.0, gt=0, description="longest wait for a remote source")
 
+    fetch_allow: str = Field(
+        "", description="comma-separated networks that catalogs from elsewhere may name besides public ones"
+    )
+
     s3_endpoint_url: str | None = Field(None, description="where S3 stores are, e.g. https://s3.example.org")
     s3_region: str | None = Field(None, description="region of S3 stores")
     s3_access_key_id: SecretStr | None = Field(None, description="name of the key that signs; never shown")
@@ -62,6 +67,13 @@ class Settings(BaseSettings):
 
     max_body_nbytes: int = Field(2 * MIB, ge=0, description="largest request body that is read")
     shutdown_s: float = Field(4.0, gt=0, le=5, description="time that running requests get to finish on SIGTERM")
+
+    @field_validator("fetch_allow")
+    @classmethod
+    def _check_networks(cls, value: str) -> str:
+        for part in filter(None, map(str.strip, value.split(","))):
+            ip_network(part, strict=False)
+        return value
 
     @field_validator("root_url")
     @classmethod
