@@ -7,7 +7,7 @@ from cloudify.catalog.base import Base
 from cloudify.catalog.catalog import Catalog
 from cloudify.catalog.driver import DRIVER_OF_ENDING, guess_driver
 from cloudify.catalog.fetch import MAX_REDIRECTS, Fetch
-from cloudify.catalog.own import parse_catalog, unreadable
+from cloudify.catalog.own import MAX_NBYTES, parse_catalog, unreadable
 from cloudify.catalog.stac import MAX_DOCUMENT_NBYTES, parse_stac, read_stac
 from cloudify.catalog.unfit import UnfitError
 from cloudify.errors import InvalidTargetError
@@ -35,10 +35,12 @@ def read_url(url: str, settings: Settings) -> Catalog | None:
         return None
     fetch = Fetch(settings)
     try:
-        stop = None if is_catalog else looks_like_references
-        data, found = fetch.read(url, redirects=MAX_REDIRECTS, limit_nbytes=MAX_DOCUMENT_NBYTES, stop=stop)
         if is_catalog:
+            data, found = fetch.read(url, redirects=MAX_REDIRECTS, limit_nbytes=MAX_NBYTES)
             return parse_catalog(data, url, Base.of(found, settings))
+        data, found = fetch.read(
+            url, redirects=MAX_REDIRECTS, limit_nbytes=MAX_DOCUMENT_NBYTES, stop=looks_like_references
+        )
         content = parse_stac(data)
         return None if content is None else read_stac(Base.of(found, settings), content, fetch)
     except UnfitError as error:

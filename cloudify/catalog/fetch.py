@@ -13,8 +13,6 @@ from cloudify.catalog.driver import is_url
 from cloudify.catalog.unfit import UnfitError, shown
 from cloudify.settings import Settings
 
-MAX_DOCUMENT_NBYTES = 64 * 2**20
-"""A catalog of 10,000 entries is about 3 MB."""
 MAX_NBYTES = 2**28
 """Of all documents of one target."""
 MAX_S = 60.0
@@ -35,7 +33,7 @@ class Fetch:
         self._client: httpx.Client | None = None
 
     def read(
-        self, href: str, *, redirects: int = 0, limit_nbytes: int = MAX_DOCUMENT_NBYTES,
+        self, href: str, *, limit_nbytes: int, redirects: int = 0,
         stop: Callable[[bytes], bool] | None = None,
     ) -> tuple[bytes, str]:  # fmt: skip
         """Return a document, and the URL or path where it was found.
@@ -104,7 +102,8 @@ def _collect(answer: httpx.Response, limit_nbytes: int, end: float, stop: Callab
         raise UnfitError("a document as it is, as was asked for", f"the coding {coding[:40]!r}")  # it might inflate
     out = bytearray()
     for piece in answer.iter_raw():
-        begins, out = len(out) < TOLD_NBYTES, out + piece
+        begins = len(out) < TOLD_NBYTES
+        out += piece
         if len(out) > limit_nbytes:
             raise UnfitError(f"a document of at most {limit_nbytes} bytes", "a larger one")
         if monotonic() > end:
