@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cloudify.catalog import fetch
+from cloudify.catalog import elsewhere, fetch
 from cloudify.catalog.catalog import Catalog
 from cloudify.catalog.targets import read_targets
 from cloudify.errors import InvalidTargetError

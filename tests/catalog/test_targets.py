@@ -30,6 +30,20 @@ def test_a_directory_is_searched_and_ids_hold_the_path(tmp_path: Path) -> None:
     assert {e.id: e.driver for e in read_targets([str(tmp_path)]).entries}["c"] == "zarr"
 
 
+def test_every_kind_of_dataset_is_found_at_any_depth(tmp_path: Path) -> None:
+    touch(
+        tmp_path, "a.nc", "deep/er/b.NC4", "deep/c.zarr/zarr.json", "plain-v2/.zmetadata", "plain-v2/t/.zarray",
+        "d.grib2", "deep/e.grb", "f.tif", "f2.TIFF", "g.parq/.zmetadata", "g.parq/t/refs.0.parq", "table.parquet",
+        "deep/h.hdf5", "notes.json", ".cache/x.nc",
+    )  # fmt: skip
+    (tmp_path / "refs.json").write_text('{"version": 1, "refs": {".zgroup": "{}"}}')
+    found = {entry.id: entry.driver for entry in read_targets([str(tmp_path)]).entries}
+    assert found == {
+        "a": "netcdf", "deep-er-b": "netcdf", "deep-c": "zarr", "plain-v2": "zarr", "d": "grib", "deep-e": "grib",
+        "f": "raster", "f2": "raster", "g": "kerchunk", "deep-h": "netcdf", "refs": "kerchunk",
+    }  # fmt: skip
+
+
 def test_colliding_ids_get_parent_folders_then_six_hex_digits(tmp_path: Path) -> None:
     touch(tmp_path, "one/x.nc", "two/x.nc", "three/y.nc", "three/y.h5")
     found = ids(tmp_path / "one", tmp_path / "two", tmp_path / "three")
