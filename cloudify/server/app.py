@@ -63,7 +63,7 @@ class Server:
         if isinstance(datasets, Catalog):
             self.catalog = datasets
         elif isinstance(datasets, str | Path):
-            self.catalog = read_targets([str(datasets)])
+            self.catalog = read_targets([str(datasets)], self.settings)
         else:
             self.catalog = Catalog()
             objects.update(datasets)
@@ -103,7 +103,7 @@ class Server:
                 objects |= load_object(target)
             else:
                 others.append(target)
-        return cls(read_targets(others), settings=settings, objects=objects)
+        return cls(read_targets(others, settings), settings=settings, objects=objects)
 
     def serve(self) -> None:
         """Serve until SIGTERM or Ctrl-C.
