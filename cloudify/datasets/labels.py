@@ -19,8 +19,8 @@ LABEL_LENGTH = 40
 def labels_of(groups: Mapping[str, xr.Dataset], dim: str) -> list[str]:
     """Return a label for each element of a dimension, no two alike; of a dataset only the coordinate is read.
 
-    A label is the coordinate's value: a date, a number, a text; without a coordinate, or where two are alike, it has
-    the position.
+    A label is the coordinate's value: a date, a number (``minus-0-5``), a text; without a coordinate, or where two are
+    alike, it has the position.
 
     Raises
     ------
@@ -58,6 +58,7 @@ def _text(value: object) -> str:
         return str(np.datetime_as_string(value, unit="s")).removesuffix("T00:00:00")
     if isinstance(value, cftime.datetime):
         return str(value.isoformat()).removesuffix("T00:00:00")
-    if isinstance(value, float | np.floating):
-        return np.format_float_positional(value, trim="-")
+    if isinstance(value, float | int | np.number):
+        number = np.format_float_positional(value, trim="-") if isinstance(value, float | np.floating) else str(value)
+        return number.replace("-", "minus ", 1)  # ids have no signs
     return value.decode("utf-8", errors="replace") if isinstance(value, bytes) else str(value)

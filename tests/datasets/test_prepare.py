@@ -18,6 +18,7 @@ import zarr
 from cloudify import Server
 from cloudify.catalog.targets import read_targets
 from cloudify.datasets import split
+from cloudify.datasets.labels import labels_of
 from cloudify.datasets.prepare import prepare
 from cloudify.model.preparation import Preparation
 from cloudify.settings import Settings
@@ -337,6 +338,28 @@ datasets:
     with running(server.app) as url:
         assert httpx.get(f"{url}/datasets/none/zarr/zarr.json").status_code == 502
         assert httpx.get(f"{url}/datasets/good/zarr/zarr.json").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("coordinate", "attrs", "labels"),
+    [
+        (np.array([-0.5, 0.5, 1e6], "f4"), {}, ["minus-0-5", "0-5", "1000000"]),
+        (np.array([-3, 3, 0], "i2"), {}, ["minus-3", "3", "0"]),
+        (np.array([0, 30.5, 31]), {"units": "days since 2000-02-30", "calendar": "360_day"},
+         ["2000-02-30", "2000-03-30t12-00-00", "2000-04-01"]),
+        (np.array([20010101.0, 20010201.5, 1]), {"units": "day as %Y%m%d.%f"}, ["20010101", "20010201-5", "1"]),
+        (np.array(["Kiel", "kiel!", "Bonn"], object), {}, ["kiel-0", "kiel-1", "bonn"]),
+        (np.array([[b"K", b"i"], [b"B", b"o"], [b"", b""]], "S1"), {}, ["ki", "bo", "dataset"]),
+        (np.array(["a", "a", "a-1"], object), {}, ["0", "1", "2"]),
+        (None, {}, ["0", "1", "2"]),
+    ],
+)  # fmt: skip
+def test_labels_are_what_people_call_an_element(coordinate: Any, attrs: dict[str, str], labels: list[str]) -> None:
+    """By hand; a position where two are alike, and positions for all where even that leaves two alike."""
+    ds = xr.Dataset({"v": ("d", np.zeros(3))})
+    if coordinate is not None:
+        ds["d"] = xr.Variable(("d", "n")[: coordinate.ndim], coordinate, attrs)
+    assert labels_of({"/": ds}, "d") == labels
 
 
 def test_a_dimension_of_too_many_elements_is_not_split(tmp_path: Path) -> None:
