@@ -33,6 +33,11 @@ def is_parquet(href: str) -> bool:
     return href.rstrip("/").lower().endswith((".parq", ".parquet"))
 
 
+def absolute_href(href: str, base: Path) -> str:
+    """Resolve a path against the folder `base`; a URL stays as it is."""
+    return href if is_url(href) else str((base / Path(href).expanduser()).resolve())
+
+
 def guess_driver(href: str) -> str | None:
     """Return the driver for an absolute path or URL, None where nothing tells."""
     path = Path(urlsplit(href).path.rstrip("/") if is_url(href) else href)

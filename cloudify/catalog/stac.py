@@ -23,6 +23,8 @@ MAX_DOCUMENTS = 20_000
 MAX_DEPTH = 16
 """Most links between the target and an item."""
 MAX_DOCUMENT_NBYTES = 2**24
+MAX_FAULTS = 1000
+"""Most that are told: each is a line of the log and of the screen."""
 AT_ONCE = 8
 """Documents read at once."""
 KINDS = frozenset({"Feature", "FeatureCollection", "Collection", "Catalog"})
@@ -77,6 +79,8 @@ def read_stac(base: Base, content: Json, fetch: Fetch) -> Catalog:
                 break
     if not entries and not faults:
         faults.append(Fault(base.href, 0, "an item, or links to some", "none"))
+    if len(faults) > MAX_FAULTS:
+        faults[MAX_FAULTS:] = [Fault(base.href, 0, f"at most {MAX_FAULTS} faults", str(len(faults)))]
     title = text_of(content.get("title"))
     return Catalog.merge([Catalog(tuple(entries), tuple(faults), title)])
 

@@ -264,6 +264,14 @@ def test_so_many_documents_are_read_and_no_more(tmp_path: Path, monkeypatch: pyt
     assert said(catalog) == [("c.json", "at most 5 documents, 16 links from the first", "more")]
 
 
+def test_so_many_faults_are_told_and_no_more(tmp_path: Path) -> None:
+    write(tmp_path / "good.json", item("good"))
+    catalog = read(write(tmp_path / "c.json", collection(*([None] * 3000), "good.json")))
+    assert [entry.id for entry in catalog.entries] == ["good"]
+    assert len(catalog.faults) == 1001
+    assert said(catalog)[-1] == ("c.json", "at most 1000 faults", "3000")
+
+
 def test_so_many_bytes_are_read_and_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stac, "MAX_DOCUMENT_NBYTES", 1000)
     write(tmp_path / "big.json", item("big", pad="x" * 1000))

@@ -285,6 +285,24 @@ def test_a_part_is_found_by_its_label_when_the_source_was_written_anew(tmp_path:
         assert answer.json()["detail"].endswith("its source has no lev '500' any more")
 
 
+def test_no_stored_bytes_and_no_file_stand_for_a_prepared_dataset(source: Path, tmp_path: Path) -> None:
+    for wanted in ({"keepbits": 10}, {"drop": ["area"]}, {"chunks": {"time": 2}}):
+        with running(serve(source, tmp_path, **wanted).app) as url:
+            for path in ("kerchunk", "kerchunk.json", "kerchunk/tas/0.0.0.0"):
+                answer = httpx.get(f"{url}/datasets/d/{path}")
+                assert answer.status_code == 404
+                assert answer.json()["type"] == "urn:cloudify:problems/no-stored-bytes"
+                assert "/datasets/d/zarr" in answer.json()["detail"]
+                assert httpx.get(f"{url}/datasets/raw/{path}").status_code == 200
+            answer = httpx.get(f"{url}/datasets/d/source.nc")
+            assert (answer.status_code, answer.json()["type"]) == (404, "urn:cloudify:problems/no-source-file")
+            sources = yaml.safe_load(httpx.get(f"{url}/intake.yaml").text)["sources"]
+            assert list(sources) == ["d", "d-zarr", "raw", "raw-zarr", "raw-kerchunk"]
+            found = httpx.get(f"{url}/datasets/d/check").json()["findings"]
+            (row,) = [row for row in found if row["endpoint"] == "kerchunk"]
+            assert (row["verdict"], row["fix"]) == ("limited", "readers use /zarr")
+
+
 def test_etags_change_with_the_options_and_with_nothing_else(source: Path, tmp_path: Path) -> None:
     tags = []
     for wanted in ({}, {"keepbits": 10}, {"keepbits": 11}, {"float32": True}, {"chunks": {"lat": 2}}, {}):
