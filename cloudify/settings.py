@@ -7,6 +7,7 @@ names), else from the default. ``cloudify config show`` prints each value with w
 import os
 import re
 from functools import lru_cache
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Literal, Self
 from urllib.parse import urlsplit
@@ -63,6 +64,9 @@ class Settings(BaseSettings):
     dask_connect_s: float = Field(5.0, gt=0, description="longest wait for the connection to the scheduler")
     dask_chunk_s: float = Field(120.0, gt=0, description="longest wait for a chunk that the cluster computes")
     dask_chunks: int = Field(64, ge=1, description="chunks that one process has computed on the cluster at once")
+    fetch_allow: str = Field(
+        "", description="comma-separated networks that catalogs from elsewhere may name besides public ones"
+    )
 
     s3_endpoint_url: str | None = Field(None, description="where S3 stores are, e.g. https://s3.example.org")
     s3_region: str | None = Field(None, description="region of S3 stores")
@@ -74,6 +78,13 @@ class Settings(BaseSettings):
 
     max_body_nbytes: int = Field(2 * MIB, ge=0, description="largest request body that is read")
     shutdown_s: float = Field(4.0, gt=0, le=5, description="time that running requests get to finish on SIGTERM")
+
+    @field_validator("fetch_allow")
+    @classmethod
+    def _check_networks(cls, value: str) -> str:
+        for part in filter(None, map(str.strip, value.split(","))):
+            ip_network(part, strict=False)
+        return value
 
     @field_validator("root_url")
     @classmethod

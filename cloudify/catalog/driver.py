@@ -48,6 +48,8 @@ def guess_driver(href: str) -> str | None:
 def _look(path: Path) -> str | None:
     if path.is_dir():
         return "zarr" if any((path / mark).is_file() for mark in _ZARR_MARKS) else None
+    if not path.is_file():  # a pipe would make us wait
+        return None
     try:
         with path.open("rb") as file:
             head = file.read(4)

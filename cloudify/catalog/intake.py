@@ -6,14 +6,16 @@ libraries) is a fault of that source; the others are served.
 
 import re
 from collections.abc import Iterator, Mapping
-from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
+from cloudify.catalog.access import access
+from cloudify.catalog.base import Base
 from cloudify.catalog.catalog import Catalog, Fault
-from cloudify.catalog.driver import absolute_href
-from cloudify.model.entry import Entry, is_valid_id, suggest_id
+from cloudify.catalog.nodes import NotPlainError, construct, pairs
+from cloudify.catalog.unfit import UnfitError, mapping, shown, text_of, valid_id
+from cloudify.model.entry import Entry
 
 DRIVERS = {
     "zarr": "zarr",
@@ -26,18 +28,16 @@ DRIVERS = {
 DATATYPES = {"Zarr": "zarr", "HDF5": "netcdf", "NetCDF3": "netcdf", "GRIB2": "grib", "TIFF": "raster"}
 """Data types of intake 2 -> ours."""
 
-ACCESS = {
-    "anon": "anonymous", "key": "access_key_id", "secret": "secret_access_key", "endpoint_url": "endpoint_url",
-    "region_name": "region", "headers": "headers",
-}  # fmt: skip
-"""fsspec's storage options -> those of our openers."""
-
 _TEMPLATE = re.compile(r"\{\{\s*([A-Za-z_][A-Za-z0-9_]*)\s*\}\}")
+_BRACES = re.compile(r"\{[^{}]*\}")
 _DATA = re.compile(r"\{data\(([^)]*)\)\}")
 
 
-class _UnfitError(ValueError):
-    """A source that cannot be served: what was expected, what was found."""
+class _Source(NamedTuple):
+    """What a catalog says under one name."""
+
+    line: int
+    value: object
 
 
 def is_intake(keys: set[str]) -> bool:
@@ -45,135 +45,133 @@ def is_intake(keys: set[str]) -> bool:
     return "datasets" not in keys and ("sources" in keys or {"version", "data"} <= keys)
 
 
-def read_intake(path: Path, text: str) -> Catalog:
-    """Read an intake catalog; what cannot be served comes back as faults with the lines of their sources."""
-    try:
-        content = yaml.safe_load(text)
-        sources = _v2_sources(content) if _is_v2(content) else _mapping(content.get("sources"), "sources")
-    except yaml.YAMLError as error:
-        return Catalog(faults=(Fault(str(path), 0, "plain YAML", type(error).__name__),))
-    except _UnfitError as error:
-        return Catalog(faults=(Fault(str(path), 1, *error.args),))
-    folder = path.resolve().parent
-    lines = _lines(text, "entries" if _is_v2(content) else "sources")
-    make = _v2_entry if _is_v2(content) else _v1_entry
-    entries: list[Entry] = []
+def read_intake(name: str, root: yaml.Node | None, base: Base) -> Catalog:
+    """Read an intake catalog; what cannot be served comes back as faults with the lines of their sources.
+
+    Parameters
+    ----------
+    name
+        What its faults call it.
+    """
+    sections = pairs(root)
+    is_v2 = "data" in sections
     faults: list[Fault] = []
-    for name, source in sources.items():
+    try:
+        sources = _v2_sources(name, sections, faults) if is_v2 else _section(name, sections, "sources", faults)
+    except UnfitError as error:
+        return Catalog(faults=(*faults, Fault(name, 1, *error.args)))
+    make = _v2_entry if is_v2 else _v1_entry
+    entries: list[Entry] = []
+    for key, source in sources.items():
         try:
-            entries.append(make(_id(name), _mapping(source, "a source"), folder))
-        except _UnfitError as error:
-            faults.append(Fault(str(path), lines.get(str(name), 0), *error.args))
-    metadata = content.get("metadata")
-    title = metadata.get("title", "") if isinstance(metadata, Mapping) else ""
-    return Catalog(tuple(entries), tuple(faults), str(title))
+            entries.append(make(valid_id(key), mapping(source.value, "a source"), base))
+        except UnfitError as error:
+            faults.append(Fault(name, source.line, *error.args))
+    title = pairs(sections.get("metadata")).get("title")
+    return Catalog(tuple(entries), tuple(faults), str(title.value) if isinstance(title, yaml.ScalarNode) else "")
 
 
-def _is_v2(content: Mapping[Any, Any]) -> bool:
-    return "data" in content
+def _section(name: str, sections: Mapping[str, yaml.Node], section: str, faults: list[Fault]) -> dict[str, _Source]:
+    """Return the plain values of a section; one that is not plain is a fault and left out."""
+    node = sections.get(section)
+    if not isinstance(node, yaml.MappingNode):
+        raise UnfitError(f"a mapping as {section}", shown(getattr(node, "value", None)))
+    found: dict[str, _Source] = {}
+    for key, value in node.value:
+        line = key.start_mark.line + 1
+        if not isinstance(key, yaml.ScalarNode):
+            faults.append(Fault(name, line, "a text as key", "another"))
+            continue
+        try:
+            found[str(key.value)] = _Source(line, construct(value))
+        except NotPlainError as error:
+            faults.append(Fault(name, line, "plain YAML", str(error)))
+    return found
 
 
-def _v1_entry(name: str, source: Mapping[str, Any], folder: Path) -> Entry:
-    args = _mapping(source.get("args", {}), "args")
-    driver = DRIVERS.get(str(source.get("driver")))
+def _v1_entry(name: str, source: Mapping[str, Any], base: Base) -> Entry:
+    args = mapping(source.get("args", {}), "args")
+    named = source.get("driver")
+    driver = DRIVERS.get(named) if isinstance(named, str) else None
     if driver is None:
-        raise _UnfitError(f"one of the drivers {', '.join(sorted(DRIVERS))}", repr(source.get("driver")))
+        raise UnfitError(f"one of the drivers {', '.join(sorted(DRIVERS))}", shown(named))
     href = args.get("urlpath")
-    storage = _mapping(args.get("storage_options") or {}, "storage_options")
+    storage = mapping(args.get("storage_options") or {}, "storage_options")
     if isinstance(href, str) and href.startswith("reference://"):
         driver, href, storage = "kerchunk", storage.get("fo"), {}
-    variables = {"CATALOG_DIR": str(folder)} | dict(_defaults(source.get("parameters") or {}))
-    return _entry(name, driver, _expand(href, variables), folder, source, _access(storage))
+    variables = _folder(base) | dict(_defaults(source.get("parameters") or {}))
+    return _entry(name, driver, _expand(href, variables), base, source, access(storage))
+
+
+def _folder(base: Base) -> dict[str, str]:
+    return {"CATALOG_DIR": base.href.rpartition("/")[0]}
 
 
 def _defaults(parameters: object) -> Iterator[tuple[str, str]]:
-    for name, parameter in _mapping(parameters, "parameters").items():
-        if isinstance(parameter, Mapping) and "default" in parameter:
+    for name, parameter in mapping(parameters, "parameters").items():
+        if isinstance(parameter, Mapping) and isinstance(parameter.get("default"), str | int | float):
             yield str(name), str(parameter["default"])
 
 
-def _v2_sources(content: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+def _v2_sources(name: str, sections: Mapping[str, yaml.Node], faults: list[Fault]) -> dict[str, _Source]:
     """Join readers with the data they read; data that no reader reads are sources by themselves."""
-    data = _mapping(content["data"], "data")
-    entries = _mapping(content.get("entries") or {}, "entries")
-    found: dict[str, Mapping[str, Any]] = {}
+    data = _section(name, sections, "data", faults)
+    has_entries = bool(getattr(sections.get("entries"), "value", None))
+    entries = _section(name, sections, "entries", faults) if has_entries else {}
+    found: dict[str, _Source] = {}
     used: set[str] = set()
-    for name, entry in entries.items():
+    for key, (line, entry) in entries.items():
         kwargs = entry.get("kwargs") if isinstance(entry, Mapping) else None
-        pointer = _DATA.fullmatch(str(kwargs.get("data", ""))) if isinstance(kwargs, Mapping) else None
+        named = kwargs.get("data") if isinstance(kwargs, Mapping) else None
+        pointer = _DATA.fullmatch(named) if isinstance(named, str) else None
         if pointer and pointer[1] in data:
             used.add(pointer[1])
-            found[name] = data[pointer[1]]
+            found[key] = _Source(line, data[pointer[1]].value)
         else:
-            found[name] = {"datatype": "a pipeline"}
-    return found | {name: datum for name, datum in data.items() if name not in used}
+            found[key] = _Source(line, {"datatype": "a pipeline"})
+    return found | {key: datum for key, datum in data.items() if key not in used}
 
 
-def _v2_entry(name: str, source: Mapping[str, Any], folder: Path) -> Entry:
-    kind = str(source.get("datatype", "")).rpartition(":")[2]
+def _v2_entry(name: str, source: Mapping[str, Any], base: Base) -> Entry:
+    kind = text_of(source.get("datatype")).rpartition(":")[2]
     driver = DATATYPES.get(kind)
     if driver is None:
-        raise _UnfitError(f"data of one of the types {', '.join(DATATYPES)}", repr(kind or source.get("datatype")))
-    kwargs = _mapping(source.get("kwargs", {}), "kwargs")
-    access = _access(_mapping(kwargs.get("storage_options") or {}, "storage_options"))
-    return _entry(name, driver, _expand(kwargs.get("url"), {"CATALOG_DIR": str(folder)}), folder, source, access)
-
-
-def _access(storage: Mapping[str, Any]) -> dict[str, object]:
-    """Return fsspec's storage options as the options of our openers."""
-    flat = {name: value for name, value in storage.items() if name != "client_kwargs"}
-    flat |= _mapping(storage.get("client_kwargs") or {}, "client_kwargs")
-    unknown = set(map(str, flat)) - set(ACCESS)
-    if unknown:
-        raise _UnfitError(f"storage options among {', '.join(ACCESS)}", ", ".join(sorted(unknown))[:80])
-    return {ACCESS[name]: value for name, value in flat.items()}
-
-
-def _id(name: object) -> str:
-    if not is_valid_id(str(name)):
-        raise _UnfitError(f"an id such as {suggest_id(str(name))!r}", repr(name))
-    return str(name)
+        raise UnfitError(f"data of one of the types {', '.join(DATATYPES)}", shown(kind or source.get("datatype")))
+    kwargs = mapping(source.get("kwargs", {}), "kwargs")
+    options = access(mapping(kwargs.get("storage_options") or {}, "storage_options"))
+    url = kwargs.get("url")
+    if isinstance(url, str):
+        url = url.replace("{CATALOG_DIR}", _folder(base)["CATALOG_DIR"])  # version 2 fills in as `str.format` does
+        if _BRACES.search(url):
+            raise UnfitError("no template but CATALOG_DIR", shown(url))
+    return _entry(name, driver, _expand(url, {}), base, source, options)
 
 
 def _entry(
-    name: str, driver: str, href: str, folder: Path, source: Mapping[str, Any], options: Mapping[str, object]
+    name: str, driver: str, href: str, base: Base, source: Mapping[str, Any], options: Mapping[str, object]
 ) -> Entry:
     metadata = source.get("metadata")
     metadata = metadata if isinstance(metadata, Mapping) else {}
-    description = str(source.get("description") or metadata.get("description") or "")
+    description = text_of(source.get("description")) or text_of(metadata.get("description"))
+    where = base.resolve(href)
     return Entry(
         name,
         driver,
-        absolute_href(href, folder),
-        title=str(metadata.get("title") or description or name),
+        where,
+        title=text_of(metadata.get("title")) or description or name,
         description=description,
-        license=str(metadata.get("license") or ""),
-        options=options,
+        license=text_of(metadata.get("license")),
+        options=base.options(options, where),
     )
 
 
 def _expand(href: object, variables: Mapping[str, str]) -> str:
     """Fill in the catalog's folder and the defaults of parameters; nothing else is evaluated."""
     if not isinstance(href, str) or not href:
-        raise _UnfitError("one path or URL", repr(href)[:80])
+        raise UnfitError("one path or URL", shown(href))
     filled = _TEMPLATE.sub(lambda match: variables.get(match[1], match[0]), href)
     if "{{" in filled or "{%" in filled:
-        raise _UnfitError("no template but CATALOG_DIR and parameters with a default", repr(href)[:80])
+        raise UnfitError("no template but CATALOG_DIR and parameters with a default", shown(href))
     if "*" in filled:
-        raise _UnfitError("one path or URL", f"a pattern, {filled[:80]!r}")
+        raise UnfitError("one path or URL", f"a pattern, {shown(filled)}")
     return filled
-
-
-def _mapping(value: object, what: str) -> Mapping[str, Any]:
-    if not isinstance(value, Mapping):
-        raise _UnfitError(f"a mapping as {what}", repr(value)[:80])
-    return value
-
-
-def _lines(text: str, section: str) -> dict[str, int]:
-    """Return the line of each key of a section, counted from 1."""
-    root = yaml.compose(text, Loader=yaml.CSafeLoader)
-    for key, value in root.value if isinstance(root, yaml.MappingNode) else ():
-        if key.value == section and isinstance(value, yaml.MappingNode):
-            return {str(name.value): name.start_mark.line + 1 for name, _ in value.value}
-    return {}

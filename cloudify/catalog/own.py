@@ -15,51 +15,73 @@
         immutable: true            # the source never changes
         codec: zstd                # or blosc, gzip, none
         options: {}                # given to the opener
+        prepare: {}                # done to the dataset before it is served: see `catalog.preparation`
 
 A fault costs only the entry it is in: the file and line are reported and the other entries are served.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
 import yaml
 
+from cloudify.catalog.base import Base
 from cloudify.catalog.catalog import Catalog, Fault
-from cloudify.catalog.driver import absolute_href, guess_driver
+from cloudify.catalog.driver import guess_driver
 from cloudify.catalog.intake import is_intake, read_intake
+from cloudify.catalog.nodes import NotPlainError, compose, construct, pairs
+from cloudify.catalog.preparation import read_preparation
+from cloudify.catalog.unfit import UnfitError
 from cloudify.model.entry import CODECS, Entry, is_valid_id, suggest_id
+from cloudify.model.preparation import Preparation
+from cloudify.settings import Settings, load_settings
 
 FORMAT_VERSION = "1"
 MAX_NBYTES = 64 * 2**20
 """A catalog of 10,000 entries is about 3 MB."""
 
 
-def read_catalog(path: Path) -> Catalog:
+def read_catalog(path: Path, settings: Settings | None = None) -> Catalog:
     """Read one catalog file, ours or intake's; whatever is wrong with it comes back as faults."""
     try:
         if path.stat().st_size > MAX_NBYTES:
-            return _unreadable(path, 0, f"a file of at most {MAX_NBYTES} bytes", "a larger one")
-        text = path.read_text(encoding="utf-8")
-        root = yaml.compose(text, Loader=yaml.CSafeLoader)
+            return unreadable(path, f"a file of at most {MAX_NBYTES} bytes", "a larger one")
+        data = path.read_bytes()
+    except OSError as error:
+        return unreadable(path, "a readable YAML file", error.strerror or type(error).__name__)
+    return parse_catalog(data, str(path), Base.of(str(path), settings or load_settings()))
+
+
+def parse_catalog(data: bytes, name: str, base: Base) -> Catalog:
+    """Read the text of a catalog, ours or intake's.
+
+    Parameters
+    ----------
+    name
+        What its faults call it.
+    """
+    try:
+        root = compose(data.decode("utf-8"))
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 0
-        return _unreadable(path, line, "YAML", f"{error.problem}")
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
-        return _unreadable(path, 0, "a readable YAML file", getattr(error, "strerror", None) or type(error).__name__)
-    keys = {str(key.value) for key, _ in root.value} if isinstance(root, yaml.MappingNode) else set()
-    return read_intake(path, text) if is_intake(keys) else _Reader(path).read(root)
+        return unreadable(name, "YAML", f"{error.problem}", line)
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        return unreadable(name, "a readable YAML file", type(error).__name__)
+    return read_intake(name, root, base) if is_intake(set(pairs(root))) else _Reader(name, base).read(root)
 
 
-def _unreadable(path: Path, line: int, expected: str, found: str) -> Catalog:
-    return Catalog(faults=(Fault(str(path), line, expected, found),))
+def unreadable(name: object, expected: str, found: str, line: int = 0) -> Catalog:
+    """Return a catalog of which nothing could be read, and why."""
+    return Catalog(faults=(Fault(str(name), line, expected, found),))
 
 
 class _Reader:
     """Turns the nodes of one file into entries, collecting faults with their lines."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, name: str, base: Base) -> None:
+        self.name, self.base = name, base
         self.faults: list[Fault] = []
 
     def read(self, root: yaml.Node | None) -> Catalog:
@@ -94,12 +116,20 @@ class _Reader:
             if "href" not in fields and isinstance(node, yaml.MappingNode):
                 self._fault(node, "the key `href`", "none")
             return None
-        href = absolute_href(href, self.path.resolve().parent)
+        try:
+            href = self.base.resolve(href)
+        except UnfitError as error:
+            self._fault(fields["href"], error.expected, error.found)
+            return None
         driver = self._text(fields["driver"]) if "driver" in fields else guess_driver(href)
         if not driver:
             self._fault(fields["href"], "a file whose ending tells its driver, or the key `driver`")
             return None
         given = {name: read(self, fields[name]) for name, read in self._READERS.items() if name in fields}
+        try:
+            given["options"] = self.base.options(given.get("options", {}), href)  # type: ignore[arg-type]  # as below
+        except UnfitError as error:
+            self._fault(fields.get("options", node), error.expected, error.found)
         return Entry(dataset_id, driver, href, **given)  # type: ignore[arg-type]  # a wrong type is a fault above
 
     def _text(self, node: yaml.Node) -> str:
@@ -129,15 +159,21 @@ class _Reader:
             self._fault(node, "a mapping")
             return {}
         try:
-            values = yaml.safe_load(yaml.serialize(node))
-        except yaml.YAMLError:
-            self._fault(node, "plain YAML values", "a tag")
+            values = construct(node)
+        except NotPlainError as error:
+            self._fault(node, "plain YAML values", str(error))
+            return {}
+        if not isinstance(values, Mapping):  # the tag !!set
+            self._fault(node, "a mapping")
             return {}
         return {str(name): value for name, value in values.items()}
 
+    def _prepare(self, node: yaml.Node) -> Preparation:
+        return replace(read_preparation(node, self._pairs, self._fault), file=self.name)
+
     _READERS: ClassVar[dict[str, Callable[["_Reader", yaml.Node], object]]] = {
         "title": _text, "description": _text, "license": _text, "keywords": _texts,
-        "immutable": _flag, "codec": _codec, "options": _options,
+        "immutable": _flag, "codec": _codec, "options": _options, "prepare": _prepare,
     }  # fmt: skip
 
     def _pairs(
@@ -149,8 +185,10 @@ class _Reader:
             return
         seen: set[str] = set()
         for key, value in node.value:
-            name = str(key.value)
-            if name in seen:
+            name = str(key.value) if isinstance(key, yaml.ScalarNode) else ""
+            if not name:
+                self._fault(key, "a text as key")
+            elif name in seen:
                 self._fault(key, f"{name!r} once")
             elif known and name not in known:
                 self._fault(key, f"one of {', '.join(known)}")
@@ -160,7 +198,7 @@ class _Reader:
 
     def _fault(self, node: yaml.Node | None, expected: str, found: str = "") -> None:
         line = node.start_mark.line + 1 if node is not None else 1
-        self.faults.append(Fault(str(self.path), line, expected, found or _describe(node)))
+        self.faults.append(Fault(self.name, line, expected, found or _describe(node)))
 
 
 def _describe(node: yaml.Node | None) -> str:

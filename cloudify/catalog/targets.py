@@ -7,13 +7,16 @@ from os import walk
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
+from cloudify.catalog.base import Base
 from cloudify.catalog.catalog import Catalog
 from cloudify.catalog.driver import DRIVER_OF_ENDING, guess_driver, is_url
+from cloudify.catalog.elsewhere import CATALOG_ENDINGS, STAC_ENDINGS, looks_like_references, read_url
+from cloudify.catalog.fetch import Fetch
 from cloudify.catalog.own import read_catalog
+from cloudify.catalog.stac import MAX_DOCUMENT_NBYTES, parse_stac, read_stac
 from cloudify.errors import InvalidTargetError
 from cloudify.model.entry import Entry, suggest_id
-
-CATALOG_ENDINGS = (".yaml", ".yml")
+from cloudify.settings import Settings, load_settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +30,7 @@ class Found:
     driver: str
 
 
-def read_targets(targets: Iterable[str]) -> Catalog:
+def read_targets(targets: Iterable[str], settings: Settings | None = None) -> Catalog:
     """Read everything the operator named.
 
     Raises
@@ -35,18 +38,33 @@ def read_targets(targets: Iterable[str]) -> Catalog:
     InvalidTargetError
         Where a target names nothing at all. What is wrong *inside* a catalog comes back as its faults.
     """
+    settings = settings or load_settings()
     catalogs: list[Catalog] = []
     found: list[Found] = []
     for target in targets:
-        if is_url(target):
+        catalog = read_url(target, settings) if is_url(target) else _local_catalog(Path(target).expanduser(), settings)
+        if catalog is not None:
+            catalogs.append(catalog)
+        elif is_url(target):
             catalogs.append(Catalog((_remote_entry(target),)))
-        elif Path(target).suffix.lower() in CATALOG_ENDINGS and Path(target).is_file():
-            catalogs.append(read_catalog(Path(target)))
         else:
             found.extend(_look_at(Path(target).expanduser()))
     ids = served_ids(found)
     files = (Entry(ids[item], item.driver, str(item.path), title=item.path.name) for item in found)
     return Catalog.merge([*catalogs, Catalog(tuple(files))])
+
+
+def _local_catalog(path: Path, settings: Settings) -> Catalog | None:
+    """Read a file if it is a catalog."""
+    ending = path.suffix.lower()
+    if not path.is_file():
+        return None
+    if ending in CATALOG_ENDINGS:
+        return read_catalog(path, settings)
+    if ending not in STAC_ENDINGS or path.stat().st_size > MAX_DOCUMENT_NBYTES:
+        return None
+    content = parse_stac(path.read_bytes())
+    return read_stac(Base.of(str(path), settings), content, Fetch(settings)) if content is not None else None
 
 
 def served_ids(found: Iterable[Found]) -> dict[Found, str]:
@@ -84,7 +102,7 @@ def _look_at(target: Path) -> list[Found]:
     """Return what a path names: itself, or what is below it."""
     if not target.exists():
         raise InvalidTargetError(
-            f"no such target: {target}; expected a file, a directory, a URL or a catalog (*.yaml) that exists"
+            f"no such target: {target}; expected a file, a directory, a URL or a catalog (*.yaml, STAC) that exists"
         )
     target = target.resolve()
     driver = guess_driver(str(target))
@@ -126,7 +144,7 @@ def _has_references(path: Path) -> bool:
             head = file.read(2**16)
     except OSError:
         return False
-    return path.suffix.lower() == ".json" and any(mark in head for mark in (b'"refs"', b'.zgroup"', b'zarr.json"'))
+    return path.suffix.lower() == ".json" and looks_like_references(head)
 
 
 def _remote_entry(url: str) -> Entry:

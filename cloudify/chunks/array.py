@@ -1,5 +1,6 @@
 """One variable as it is served."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
@@ -36,7 +37,7 @@ class ServedArray:
     @classmethod
     def of(
         cls, path: str, variable: xr.Variable, *,
-        token: str, codec: Codec, stored: bool, chunk_nbytes: int, max_chunk_nbytes: int,
+        token: str, codec: Codec, stored: bool, chunk_nbytes: int, max_chunk_nbytes: int, wanted: Mapping[str, int],
     ) -> "ServedArray":  # fmt: skip
         """Decide how a variable is served.
 
@@ -50,7 +51,7 @@ class ServedArray:
         kind = StoredType.of(variable.dtype)
         grid = choose_grid(
             path, variable, kind.dtype.itemsize,
-            stored=stored, chunk_nbytes=chunk_nbytes, max_chunk_nbytes=max_chunk_nbytes,
+            stored=stored, chunk_nbytes=chunk_nbytes, max_chunk_nbytes=max_chunk_nbytes, wanted=wanted,
         )  # fmt: skip
         fill = kind.cast_fill(variable.attrs["_FillValue"]) if "_FillValue" in variable.attrs else None
         skip = ("_FillValue", "missing_value") if drops_nan_marker(variable.attrs, kind) else ("_FillValue",)

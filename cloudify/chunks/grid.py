@@ -1,5 +1,6 @@
 """Which grid of chunks a variable is served on."""
 
+from collections.abc import Mapping
 from math import prod
 
 import xarray as xr
@@ -12,8 +13,9 @@ SMALL_NBYTES = 2**18
 
 
 def choose_grid(
-    name: str, variable: xr.Variable, itemsize: int, *, stored: bool, chunk_nbytes: int, max_chunk_nbytes: int
-) -> ChunkGrid:
+    name: str, variable: xr.Variable, itemsize: int, *,
+    stored: bool, chunk_nbytes: int, max_chunk_nbytes: int, wanted: Mapping[str, int],
+) -> ChunkGrid:  # fmt: skip
     """Choose the grid of chunks for a variable.
 
     Parameters
@@ -25,13 +27,20 @@ def choose_grid(
         from a file it was once read from, and means nothing.
     chunk_nbytes
         Size aimed at where neither dask nor the source has chunks.
+    wanted
+        Dimension -> size of a chunk along it, by the catalog; along the others it is as it would be without.
 
     Raises
     ------
     ChunkTooLargeError
-        If the source's own chunk is above `max_chunk_nbytes`.
+        If the source's own chunk, or that of the catalog, is above `max_chunk_nbytes`.
     """
     shape = variable.shape
+    if not wanted.keys().isdisjoint(map(str, variable.dims)):
+        chunk = _wanted_chunk(variable, itemsize, wanted, stored=stored, chunk_nbytes=chunk_nbytes)
+        if itemsize * prod(chunk) > max_chunk_nbytes:
+            raise ChunkTooLargeError(name, itemsize * prod(chunk), max_chunk_nbytes)
+        return ChunkGrid(shape, chunk)
     if variable.chunks is not None:
         chunk = tuple(_uniform(sizes) for sizes in variable.chunks)
         if itemsize * prod(chunk) > max_chunk_nbytes:
@@ -45,6 +54,29 @@ def choose_grid(
     if "chunksizes" in variable.encoding:
         own = _gather(own, shape, itemsize)
     return ChunkGrid(shape, own)
+
+
+def _wanted_chunk(
+    variable: xr.Variable, itemsize: int, wanted: Mapping[str, int], *, stored: bool, chunk_nbytes: int
+) -> tuple[int, ...]:
+    """Return the chunk of a catalog: where dask and the source have none, cut along the dimensions it does not name."""
+    sizes = [
+        max(1, min(wanted.get(str(dim), extent), extent))
+        for dim, extent in zip(variable.dims, variable.shape, strict=True)
+    ]
+    free = [axis for axis, dim in enumerate(variable.dims) if str(dim) not in wanted]
+    own = _source_chunk(variable) if stored else None
+    if variable.chunks is not None:
+        own = tuple(_uniform(blocks) for blocks in variable.chunks)
+    if own is not None:
+        for axis in free:
+            sizes[axis] = min(own[axis], sizes[axis])
+        return tuple(sizes)
+    taken = prod(size for axis, size in enumerate(sizes) if axis not in free)
+    cut = _cut(tuple(sizes[axis] for axis in free), itemsize * taken, chunk_nbytes)
+    for axis, size in zip(free, cut, strict=True):
+        sizes[axis] = size
+    return tuple(sizes)
 
 
 def _uniform(sizes: tuple[int, ...]) -> int:

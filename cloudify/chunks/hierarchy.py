@@ -86,9 +86,9 @@ class Hierarchy:
     def build(
         cls, groups: Mapping[str, xr.Dataset], *,
         token: str, codec: Codec, stored: bool, chunk_nbytes: int, max_chunk_nbytes: int,
-        omitted: Mapping[str, str] | None = None, immutable: bool = False,
+        omitted: Mapping[str, str] | None = None, immutable: bool = False, chunks: Mapping[str, int] | None = None,
     ) -> "Hierarchy":  # fmt: skip
-        """Lay out the groups of a dataset (``/`` is the root)."""
+        """Lay out the groups of a dataset (``/`` is the root); `chunks` has the sizes that its catalog wants."""
         arrays: dict[str, ServedArray] = {}
         left_out: dict[str, str] = dict(omitted or {})
         attrs: dict[str, dict[str, Json]] = {"": {}} | {
@@ -104,7 +104,7 @@ class Hierarchy:
                     arrays[path] = ServedArray.of(
                         path, variable,
                         token=token, codec=codec, stored=stored,
-                        chunk_nbytes=chunk_nbytes, max_chunk_nbytes=max_chunk_nbytes,
+                        chunk_nbytes=chunk_nbytes, max_chunk_nbytes=max_chunk_nbytes, wanted=chunks or {},
                     )  # fmt: skip
                 except (UnstorableError, ChunkTooLargeError) as error:
                     left_out[path] = str(error)

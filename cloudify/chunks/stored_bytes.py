@@ -6,7 +6,7 @@ from cloudify.chunks.stored_files import pass_files
 from cloudify.chunks.stored_stores import pass_store
 from cloudify.datasets.documents import gather
 from cloudify.datasets.kerchunk import referenced
-from cloudify.datasets.methods import methods_of
+from cloudify.datasets.methods import without_stored_bytes
 from cloudify.datasets.objects import objects_at
 from cloudify.datasets.opened import Opened
 from cloudify.datasets.scan import Scanned, scan_files
@@ -29,8 +29,8 @@ def find_stored_bytes(opened: Opened, hierarchy: Hierarchy, *, timeout_s: float,
         If its source fails.
     """
     entry = opened.entry
-    if "kerchunk" not in methods_of(entry):
-        raise NoStoredBytesError(entry.id, f"what the driver {entry.driver!r} reads is decoded by us")
+    if reason := without_stored_bytes(entry):
+        raise NoStoredBytesError(entry.id, reason)
     try:
         found = _find(entry, opened.token, hierarchy, timeout_s, settings)
         token = version_token(entry, timeout_s=timeout_s, settings=settings)

@@ -43,7 +43,7 @@ def demo(
 def serve(
     targets: Annotated[
         list[str] | None,
-        typer.Argument(metavar="TARGET...", help="Files, directories or URLs (.nc, .zarr), or catalogs (*.yaml)."),
+        typer.Argument(metavar="TARGET...", help="Files, directories, URLs (.nc, .zarr), catalogs (*.yaml, STAC)."),
     ] = None,
     host: Host = None, port: Port = None, data_dir: DataDir = None, root_url: RootUrl = None,
     open_page: Open = False,

@@ -14,4 +14,11 @@ def methods_of(entry: Entry | None) -> tuple[str, ...]:
     entry
         What the catalog says of the dataset; None where no catalog of ours has it.
     """
-    return ("zarr", "kerchunk") if entry is not None and entry.driver in STORED else ("zarr",)
+    return ("zarr",) if entry is None or without_stored_bytes(entry) else ("zarr", "kerchunk")
+
+
+def without_stored_bytes(entry: Entry) -> str:
+    """Return why no stored bytes can stand for a dataset, ``""`` where they may; only its source tells for certain."""
+    if entry.is_prepared:
+        return "its catalog has it prepared, so what is served is not what is stored"
+    return "" if entry.driver in STORED else f"what the driver {entry.driver!r} reads is decoded by us"

@@ -9,6 +9,7 @@ from typing import Protocol
 import xarray as xr
 
 from cloudify.datasets.opened import Opened
+from cloudify.datasets.prepare import prepare
 from cloudify.datasets.source import RefusedError, explain, failures, without_secrets
 from cloudify.datasets.token import version_token
 from cloudify.errors import UnreadableDatasetError
@@ -55,7 +56,7 @@ def open_entry(entry: Entry, *, timeout_s: float, settings: Settings | None = No
     try:
         opener: Opener = openers()[entry.driver].load()
         before = version_token(entry, timeout_s=timeout_s, settings=settings)
-        groups = opener(entry, timeout_s=timeout_s, settings=settings)
+        groups = prepare(opener(entry, timeout_s=timeout_s, settings=settings), entry.prepare)
         token = version_token(entry, timeout_s=timeout_s, settings=settings)
     except failures() as error:
         source = without_secrets(entry.href)

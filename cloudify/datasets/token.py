@@ -57,7 +57,8 @@ def version_token(entry: Entry, *, timeout_s: float, settings: Settings) -> str:
         status = os.stat(entry.href)  # noqa: PTH116  # hot path
         is_folder = S_ISDIR(status.st_mode)
         parts = _of_folder(Path(entry.href)) if is_folder else iter((status.st_size, status.st_mtime_ns, status.st_ino))
-    text = "\n".join(map(str, (entry.driver, entry.href, entry.codec, sorted(entry.options.items()), *parts)))
+    said = (entry.driver, entry.href, entry.codec, sorted(entry.options.items()), entry.prepare)
+    text = "\n".join(map(str, (*said, *parts)))
     return blake2b(text.encode(), digest_size=12).hexdigest()
 
 

@@ -123,6 +123,7 @@ class Lookup:
             max_chunk_nbytes=self._settings.max_chunk_nbytes,
             omitted=omitted,
             immutable=opened.entry.immutable,
+            chunks=dict(opened.entry.prepare.chunks),
         )
 
 

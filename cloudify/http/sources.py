@@ -180,7 +180,7 @@ class SourceFiles:
 
     def _find(self, opened: Opened) -> SourceFile:
         entry, settings = opened.entry, self._sources.settings
-        if entry.driver != "netcdf":
+        if entry.driver != "netcdf" or entry.is_prepared:
             raise NoSourceFileError(entry.id)
         objects = objects_at(entry.href, entry.options, settings, timeout_s=settings.remote_timeout_s)
         nbytes = objects.size("")

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
 
+from cloudify.model.preparation import NOTHING, Preparation
+
 CodecName = Literal["zstd", "blosc", "gzip", "none"]
 CODECS: tuple[CodecName, ...] = ("zstd", "blosc", "gzip", "none")
 
@@ -51,3 +53,10 @@ class Entry:
     """Given to the opener. May hold credentials: never shown."""
     fault: str = ""
     """Why the entry cannot be opened, where reading the catalog already told."""
+    prepare: Preparation = NOTHING
+    """What is done to the dataset before it is served."""
+
+    @property
+    def is_prepared(self) -> bool:
+        """Whether what is served differs from what the source stores, so that no stored bytes may stand for it."""
+        return self.prepare != NOTHING

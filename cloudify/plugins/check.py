@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 from xpublish.plugins import Dependencies, Plugin, hookimpl
 
 from cloudify.datasets.grid import grid_of, is_bounds, time_axes
+from cloudify.datasets.prepare import left_alone
 from cloudify.http.checks import Checked, report
 from cloudify.http.lookup import Lookup
 from cloudify.http.routing import ProblemRoute
@@ -37,7 +38,9 @@ class CheckReport(BaseModel):
 
 
 def check_metadata(checked: Checked) -> Iterator[Finding]:
-    """Yield what the conventions say of each group: times, calendars, units, grids."""
+    """Yield what the catalog's preparation does not reach, and what the conventions say: times, units, grids."""
+    for subject, reason in left_alone(checked.opened.groups, checked.opened.entry.prepare):
+        yield Finding("prepare", subject, "limited", reason, "unpack it in the source, if its size matters")
     for node in checked.opened.tree.subtree:
         prefix = "" if node.path == "/" else f"{node.path.strip('/')}/"
         ds = node.to_dataset(inherit=True)

@@ -18,7 +18,7 @@ from cloudify.chunks.cache import ByteCache
 from cloudify.chunks.hierarchy import Document
 from cloudify.chunks.references import write_references
 from cloudify.chunks.stored_bytes import find_stored_bytes
-from cloudify.datasets.methods import methods_of
+from cloudify.datasets.methods import without_stored_bytes
 from cloudify.errors import NoStoredBytesError, UnknownKeyError, UnreadableDatasetError
 from cloudify.http.bytes import Found, KeyBytes, Store
 from cloudify.http.checks import Checked
@@ -105,8 +105,7 @@ class KerchunkPlugin(Plugin):
 
     def check(self, checked: Checked) -> Iterator[Finding]:
         """Say whether the stored bytes can be passed on, and which variables are encoded by us instead."""
-        if "kerchunk" not in methods_of(checked.opened.entry):
-            reason = f"what the driver {checked.opened.entry.driver!r} reads is decoded by us"
+        if reason := without_stored_bytes(checked.opened.entry):
             yield Finding("kerchunk", "", "limited", reason, "readers use /zarr")
             return
         timeout_s = self.settings.remote_timeout_s

@@ -13,6 +13,7 @@ import cloudify
 from cloudify.catalog.catalog import Catalog
 from cloudify.catalog.targets import read_targets
 from cloudify.datasets.shelf import Shelf
+from cloudify.datasets.split import split_entries
 from cloudify.datasets.stored import without_slashes
 from cloudify.errors import InvalidIdError
 from cloudify.http.compression import CompressText
@@ -62,13 +63,14 @@ class Server:
         if isinstance(datasets, Catalog):
             self.catalog = datasets
         elif isinstance(datasets, str | Path):
-            self.catalog = read_targets([str(datasets)])
+            self.catalog = read_targets([str(datasets)], self.settings)
         else:
             self.catalog = Catalog()
             objects.update(datasets)
         for dataset_id in objects:
             if not is_valid_id(dataset_id):
                 raise InvalidIdError(dataset_id, suggest_id(dataset_id))
+        self.catalog = split_entries(self.catalog, self.settings)
         for fault in self.catalog.faults:
             log.warning("catalog fault", extra={"fault": str(fault)})
         self.shelf = Shelf(
@@ -101,7 +103,7 @@ class Server:
                 objects |= load_object(target)
             else:
                 others.append(target)
-        return cls(read_targets(others), settings=settings, objects=objects)
+        return cls(read_targets(others, settings), settings=settings, objects=objects)
 
     def serve(self) -> None:
         """Serve until SIGTERM or Ctrl-C.

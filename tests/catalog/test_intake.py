@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from cloudify.catalog.intake import read_intake
+from cloudify.catalog.base import Base
+from cloudify.catalog.catalog import Catalog
+from cloudify.catalog.own import parse_catalog
 from cloudify.catalog.targets import read_targets
 from cloudify.model.entry import Entry
 
@@ -51,8 +53,8 @@ entries:
 UNFIT = {
     "driver": ("driver: csv\n    args: {urlpath: x.csv}", "one of the drivers", "'csv'"),
     "pattern": ("driver: netcdf\n    args: {urlpath: 'x*.nc'}", "one path or URL", "a pattern, 'x*.nc'"),
-    "list": ("driver: netcdf\n    args: {urlpath: [a.nc, b.nc]}", "one path or URL", "['a.nc', 'b.nc']"),
-    "none": ("driver: netcdf", "one path or URL", "None"),
+    "list": ("driver: netcdf\n    args: {urlpath: [a.nc, b.nc]}", "one path or URL", "a list of 2"),
+    "none": ("driver: netcdf", "one path or URL", "nothing"),
     "shell": (
         "driver: netcdf\n    args: {urlpath: '{{ shell(\"id\") }}.nc'}",
         "no template but CATALOG_DIR",
@@ -72,8 +74,12 @@ UNFIT = {
 }
 
 
+def read(folder: Path, text: str) -> Catalog:
+    return parse_catalog(text.encode(), str(folder / "c.yaml"), Base(str(folder / "c.yaml")))
+
+
 def test_version_1(tmp_path: Path) -> None:
-    catalog = read_intake(tmp_path / "c.yaml", V1)
+    catalog = read(tmp_path, V1)
     assert catalog.faults == ()
     assert catalog.title == "Old archive"
     tas, pr, refs = catalog.entries
@@ -85,7 +91,7 @@ def test_version_1(tmp_path: Path) -> None:
 
 
 def test_version_2_as_intake_writes_it(tmp_path: Path) -> None:
-    catalog = read_intake(tmp_path / "c.yaml", V2)
+    catalog = read(tmp_path, V2)
     x, raw = catalog.entries
     assert x == Entry("x", "zarr", "/data/x.zarr", "X")
     assert (raw.id, raw.driver, raw.options) == ("raw", "netcdf", {"anonymous": True})
@@ -93,10 +99,22 @@ def test_version_2_as_intake_writes_it(tmp_path: Path) -> None:
     assert (fault.line, fault.found) == (16, "'a pipeline'")
 
 
+def test_version_2_fills_in_its_folder_and_nothing_else(tmp_path: Path) -> None:
+    text = """\
+version: 2
+data:
+  x: {datatype: 'intake.readers.datatypes:Zarr', kwargs: {url: '{CATALOG_DIR}/x.zarr'}}
+  y: {datatype: 'intake.readers.datatypes:Zarr', kwargs: {url: '{CATALOG_DIR}/{year}.zarr'}}
+"""
+    catalog = read(tmp_path, text)
+    assert [entry.href for entry in catalog.entries] == [f"{tmp_path}/x.zarr"]
+    assert [(fault.line, fault.expected) for fault in catalog.faults] == [(4, "no template but CATALOG_DIR")]
+
+
 @pytest.mark.parametrize(("source", "expected", "found"), UNFIT.values(), ids=UNFIT.keys())
 def test_what_cannot_be_served_is_a_fault_with_its_line(tmp_path: Path, source: str, expected: str, found: str) -> None:
     text = f"sources:\n  good: {{driver: netcdf, args: {{urlpath: a.nc}}}}\n  bad:\n    {source}\n"
-    catalog = read_intake(tmp_path / "c.yaml", text)
+    catalog = read(tmp_path, text)
     assert [entry.id for entry in catalog.entries] == ["good"]
     (fault,) = catalog.faults
     assert fault.line == 3

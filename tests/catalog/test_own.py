@@ -6,6 +6,7 @@ import pytest
 
 from cloudify.catalog.own import read_catalog
 from cloudify.model.entry import Entry
+from cloudify.model.preparation import Preparation
 
 WHOLE = """\
 cloudify: 1
@@ -31,6 +32,26 @@ FAULTS = {
     "keywords": ("  a: {href: x.nc, keywords: sea}", 2, "a list of texts", "'sea'"),
     "title": ("  a: {href: x.nc, title: [1]}", 2, "text", "a list"),
     "options": ("  a: {href: x.nc, options: 3}", 2, "a mapping", "'3'"),
+    "prepare": ("  a: {href: x.nc, prepare: [1]}", 2, "a mapping of what to prepare", "a list"),
+    "prepare key": (
+        "  a:\n    href: x.nc\n    prepare:\n      float64: true",
+        5,
+        "one of chunks, float32,",
+        "'float64'",
+    ),
+    "keepbits flag": ("  a: {href: x.nc, prepare: {keepbits: true}}", 2, "a whole number of 1 to 23", "'true'"),
+    "keepbits 0": ("  a: {href: x.nc, prepare: {keepbits: 0}}", 2, "a whole number of 1 to 23", "'0'"),
+    "keepbits 24": ("  a: {href: x.nc, prepare: {keepbits: 24}}", 2, "a whole number of 1 to 23", "'24'"),
+    "keepbits text": ("  a: {href: x.nc, prepare: {keepbits: '9'}}", 2, "a whole number of 1 to 23", "'9'"),
+    "chunks": ("  a: {href: x.nc, prepare: {chunks: 3}}", 2, "sizes by dimension", "'3'"),
+    "chunk -1": ("  a: {href: x.nc, prepare: {chunks: {x: -1}}}", 2, "a whole number of 1 to 2147483647", "'-1'"),
+    "chunk 1.5": ("  a: {href: x.nc, prepare: {chunks: {x: 1.5}}}", 2, "a whole number of 1 to 2147483647", "'1.5'"),
+    "chunk auto": ("  a: {href: x.nc, prepare: {chunks: {x: auto}}}", 2, "a whole number of 1 to 2147483647", "'auto'"),
+    "float32": ("  a: {href: x.nc, prepare: {float32: 1}}", 2, "true or false", "'1'"),
+    "drop": ("  a: {href: x.nc, prepare: {drop: tas}}", 2, "a list of names of variables", "'tas'"),
+    "drop nothing": ("  a: {href: x.nc, prepare: {drop: [~]}}", 2, "the name of a variable", "'~'"),
+    "promote": ("  a: {href: x.nc, prepare: {promote: [a b]}}", 2, "a name without spaces", "'a b'"),
+    "split": ("  a: {href: x.nc, prepare: {split: [lev]}}", 2, "the name of a dimension", "a list"),
     "empty": ("  a:", 2, "a mapping with the key `href`", "nothing"),
     "twice": ("  good: {href: x.nc}", 2, "'good' once", "'good'"),
 }
@@ -100,6 +121,23 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "b.yaml").write_bytes(b"\xff\xfe\x00")
     assert len(read_catalog(tmp_path / "b.yaml").faults) == 1
     assert str(fault) == f"{tmp_path / 'nowhere.yaml'}: expected a readable YAML file, found No such file or directory"
+
+
+def test_what_is_to_be_prepared(tmp_path: Path) -> None:
+    text = """\
+datasets:
+  a:
+    href: x.nc
+    prepare: {chunks: {time: 12, "y": 1}, float32: yes, keepbits: 10, drop: [h, g/t], promote: [lon], split: lev}
+  b: {href: x.nc, prepare: {float32: false}}
+"""
+    (a, b), faults, _ = read(tmp_path, text)
+    assert faults == []
+    assert a.prepare == Preparation(
+        (("time", 12), ("y", 1)), float32=True, keepbits=10, drop=("h", "g/t"), promote=("lon",), split="lev"
+    )
+    assert (a.prepare.file, a.prepare.line) == (str(tmp_path / "c.yaml"), 4)
+    assert (a.is_prepared, b.is_prepared) == (True, False)
 
 
 def test_yaml_runs_nothing(tmp_path: Path) -> None:

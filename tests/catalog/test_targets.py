@@ -30,6 +30,20 @@ def test_a_directory_is_searched_and_ids_hold_the_path(tmp_path: Path) -> None:
     assert {e.id: e.driver for e in read_targets([str(tmp_path)]).entries}["c"] == "zarr"
 
 
+def test_every_kind_of_dataset_is_found_at_any_depth(tmp_path: Path) -> None:
+    touch(
+        tmp_path, "a.nc", "deep/er/b.NC4", "deep/c.zarr/zarr.json", "plain-v2/.zmetadata", "plain-v2/t/.zarray",
+        "d.grib2", "deep/e.grb", "f.tif", "f2.TIFF", "g.parq/.zmetadata", "g.parq/t/refs.0.parq", "table.parquet",
+        "deep/h.hdf5", "notes.json", ".cache/x.nc",
+    )  # fmt: skip
+    (tmp_path / "refs.json").write_text('{"version": 1, "refs": {".zgroup": "{}"}}')
+    found = {entry.id: entry.driver for entry in read_targets([str(tmp_path)]).entries}
+    assert found == {
+        "a": "netcdf", "deep-er-b": "netcdf", "deep-c": "zarr", "plain-v2": "zarr", "d": "grib", "deep-e": "grib",
+        "f": "raster", "f2": "raster", "g": "kerchunk", "deep-h": "netcdf", "refs": "kerchunk",
+    }  # fmt: skip
+
+
 def test_colliding_ids_get_parent_folders_then_six_hex_digits(tmp_path: Path) -> None:
     touch(tmp_path, "one/x.nc", "two/x.nc", "three/y.nc", "three/y.h5")
     found = ids(tmp_path / "one", tmp_path / "two", tmp_path / "three")
@@ -64,7 +78,7 @@ def test_urls() -> None:
     [
         ("nowhere.nc", "no such target: nowhere.nc; expected a file, a directory, a URL or a catalog"),
         ("ftp://example.org/x.nc", "expected an http, https or s3 URL"),
-        ("https://example.org/x", "expected a URL that ends in .cdf, .grb, .grib"),
+        ("http://127.0.0.1:9/x", "its ending is none of .cdf, .grb, .grib.* found ConnectError"),
     ],
 )
 def test_what_names_nothing(target: str, said: str) -> None:

@@ -96,7 +96,7 @@ def test_a_second_server_on_a_data_directory_is_told_a_free_one(demo: Any, tmp_p
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["nowhere.nc"], "no such target: nowhere.nc; expected a file, a directory, a URL or a catalog (*.yaml)"),
+        (["nowhere.nc"], "no such target: nowhere.nc; expected a file, a directory, a URL or a catalog (*.yaml, STAC)"),
         (["x.txt"], "cannot tell what"),
         (["--host", "192.0.2.1", "x.nc"], "cannot listen on 192.0.2.1 port 0: "),
         (["--root-url", "data.example.org", "x.nc"], "setting 'root_url' (option): "),

@@ -11,7 +11,9 @@ import pytest
 import typer
 
 from cloudify import Server
+from cloudify.catalog import preparation
 from cloudify.catalog.driver import DRIVER_OF_ENDING
+from cloudify.catalog.own import _Reader
 from cloudify.cli.main import app
 from cloudify.errors import CloudifyError
 from cloudify.http.problems import Problem
@@ -101,6 +103,12 @@ def test_every_driver_ending_and_codec_is_documented() -> None:
         assert f"`{codec}`" in reference("catalog")
     for point in entry_points(group="cloudify.opener"):
         assert f"`{point.name}`" in reference("catalog")
+
+
+def test_every_key_of_a_dataset_is_documented() -> None:
+    text = reference("catalog")
+    for key in (*_Reader._READERS, *preparation.KEYS):
+        assert f"`{key}`" in text, key
 
 
 def test_every_decision_of_the_foundation_is_there() -> None:
