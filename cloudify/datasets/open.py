@@ -1,21 +1,26 @@
 """The only door through which an entry becomes a dataset."""
 
 import logging
+import os
 from collections.abc import Mapping
 from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
+from stat import S_ISDIR
+from time import sleep, time_ns
 from typing import Protocol
 
 import xarray as xr
 
+from cloudify.catalog.driver import is_url
 from cloudify.datasets.opened import Opened
-from cloudify.datasets.source import RefusedError, explain, failures, without_secrets
-from cloudify.datasets.token import version_token
+from cloudify.datasets.source import ChangedError, RefusedError, explain, failures, without_secrets
+from cloudify.datasets.token import unsettled_s, version_token
 from cloudify.errors import UnreadableDatasetError
 from cloudify.model.entry import Entry
 from cloudify.settings import Settings, load_settings
 
 GROUP = "cloudify.opener"
+BEING_WRITTEN = "its source is being written; try again"
 log = logging.getLogger(__name__)
 
 
@@ -33,13 +38,15 @@ def openers() -> dict[str, EntryPoint]:
     return {point.name: point for point in entry_points(group=GROUP)}
 
 
-def open_entry(entry: Entry, *, timeout_s: float, settings: Settings | None = None) -> Opened:
+def open_entry(entry: Entry, *, timeout_s: float, settings: Settings | None = None, seen_ns: int = 0) -> Opened:
     """Open an entry.
 
     Parameters
     ----------
     settings
         Limits and credentials; by default those of the process.
+    seen_ns
+        As for `version_token`.
 
     Raises
     ------
@@ -54,16 +61,43 @@ def open_entry(entry: Entry, *, timeout_s: float, settings: Settings | None = No
     settings = settings or load_settings()
     try:
         opener: Opener = openers()[entry.driver].load()
-        before = version_token(entry, timeout_s=timeout_s, settings=settings)
+        before = version_token(entry, timeout_s=timeout_s, settings=settings, seen_ns=seen_ns)
+        _let_settle(entry)
         groups = opener(entry, timeout_s=timeout_s, settings=settings)
-        token = version_token(entry, timeout_s=timeout_s, settings=settings)
+        token = version_token(entry, timeout_s=timeout_s, settings=settings, seen_ns=seen_ns)
+    except ChangedError as error:
+        raise UnreadableDatasetError(entry.id, BEING_WRITTEN) from error
     except failures() as error:
         source = without_secrets(entry.href)
         log.warning("dataset cannot be opened", extra={"dataset": entry.id, "source": source}, exc_info=error)
         raise UnreadableDatasetError(entry.id, _reason(entry, error)) from error
     if token != before:
-        raise UnreadableDatasetError(entry.id, "its source is being written; try again")
+        raise UnreadableDatasetError(entry.id, BEING_WRITTEN)
     return Opened(entry, token, groups, stored=True)
+
+
+def _let_settle(entry: Entry) -> None:
+    """Wait for a file that was written a moment ago; of a folder each file is waited for when it is read.
+
+    Raises
+    ------
+    ChangedError
+        If it is still being written.
+    OSError
+        If it is not there.
+    """
+    if entry.immutable or is_url(entry.href):
+        return
+    wait_s = _unsettled_file_s(entry.href)
+    if wait_s:
+        sleep(wait_s)
+        if _unsettled_file_s(entry.href):
+            raise ChangedError(time_ns())
+
+
+def _unsettled_file_s(path: str) -> float:
+    status = os.stat(path)  # noqa: PTH116  # as in token.py
+    return 0.0 if S_ISDIR(status.st_mode) else unsettled_s(status)
 
 
 def _reason(entry: Entry, error: Exception) -> str:

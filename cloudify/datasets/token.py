@@ -1,8 +1,8 @@
 """Version tokens: text that changes when the bytes of a dataset may have changed.
 
-File: size, modification time in ns, inode. zarr store: its metadata documents and the newest modification time of a
-bounded listing. http and S3: ETag, else modification time and length, of the object or the metadata document. Where the
-entry says ``immutable``: its href alone.
+File: size, modification time in ns, inode. zarr store: its inode, its metadata documents and the newest modification
+time of a bounded listing. http and S3: ETag, else modification time and length, of the object or the metadata document.
+Where the entry says ``immutable``: its href alone.
 """
 
 import os
@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from hashlib import blake2b
 from pathlib import Path
 from stat import S_ISDIR
+from time import time_ns
 from urllib.parse import urlsplit
 
 import httpx
@@ -21,6 +22,10 @@ from cloudify.settings import Settings
 LISTED = 4096
 """Most files of a zarr store whose modification time is looked at."""
 
+SETTLED_NS = 50_000_000
+"""How long a file must not have been written before what it holds is believed: a large write sets the time when it
+begins, and two writes within one tick of the file system's clock have the same time."""
+
 _MARKS = {"zarr": ("zarr.json", ".zmetadata", ".zgroup")}
 """Driver -> what of its sources changes when they do; one of them is there."""
 _METADATA = (".zmetadata", "zarr.json", ".zgroup", ".zattrs", ".zarray")
@@ -31,8 +36,13 @@ def is_cheap(entry: Entry) -> bool:
     return entry.immutable or not (is_url(entry.href) or os.path.isdir(entry.href))  # noqa: PTH112  # hot path
 
 
-def version_token(entry: Entry, *, timeout_s: float, settings: Settings) -> str:
+def version_token(entry: Entry, *, timeout_s: float, settings: Settings, seen_ns: int = 0) -> str:
     """Return the version token of an entry as it is now.
+
+    Parameters
+    ----------
+    seen_ns
+        The newest modification time that was met below a directory, which the bounded listing may not reach.
 
     Raises
     ------
@@ -46,13 +56,37 @@ def version_token(entry: Entry, *, timeout_s: float, settings: Settings) -> str:
     else:
         status = os.stat(entry.href)  # noqa: PTH116  # hot path
         is_folder = S_ISDIR(status.st_mode)
-        parts = _of_folder(Path(entry.href)) if is_folder else iter((status.st_size, status.st_mtime_ns, status.st_ino))
+        if is_folder:
+            parts = _of_folder(Path(entry.href), status.st_ino, seen_ns)
+        else:
+            parts = iter((status.st_size, status.st_mtime_ns, status.st_ino))
     text = "\n".join(map(str, (entry.driver, entry.href, entry.codec, sorted(entry.options.items()), *parts)))
     return blake2b(text.encode(), digest_size=12).hexdigest()
 
 
-def _of_folder(root: Path) -> Iterator[object]:
-    newest, count = 0, 0
+def unsettled_s(status: os.stat_result) -> float:
+    """Return how long to wait until a file counts as settled, 0 where it does; one from the future does."""
+    age_ns = time_ns() - status.st_mtime_ns
+    return (SETTLED_NS - age_ns) / 1e9 if 0 <= age_ns < SETTLED_NS else 0.0
+
+
+def glance(entry: Entry) -> tuple[tuple[int, int, int], ...]:
+    """Return what a local source looks like from outside, at the cost of a few system calls; ``()`` of a URL."""
+    if is_url(entry.href) or not entry.href:
+        return ()
+    found = []
+    for name in ("", *_MARKS["zarr"]):
+        try:
+            status = os.stat(os.path.join(entry.href, name) if name else entry.href)  # noqa: PTH116, PTH118
+        except (OSError, ValueError):
+            continue
+        found.append((status.st_size, status.st_mtime_ns, status.st_ino))
+    return tuple(found)
+
+
+def _of_folder(root: Path, inode: int, seen_ns: int) -> Iterator[object]:
+    newest, count = seen_ns, 0
+    yield inode
     for folder, names, files in os.walk(root):
         names.sort()
         for name in _METADATA:

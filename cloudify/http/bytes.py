@@ -11,10 +11,11 @@ from starlette.types import Receive, Scope, Send
 
 from cloudify.chunks.cache import ByteCache
 from cloudify.chunks.hierarchy import Chunk, Document, Hierarchy
-from cloudify.datasets.source import explain
+from cloudify.datasets.source import ChangedError, explain
 from cloudify.errors import (
     CloudifyError,
     MangledKeyError,
+    NotFoundError,
     SourceChangedError,
     UnknownKeyError,
     UnreadableChunkError,
@@ -24,6 +25,7 @@ from cloudify.http.coding import SMALLEST_NBYTES, Coding, choose_coding, compres
 from cloudify.http.conditional import match_fails, none_match, range_applies
 from cloudify.http.cors import READS
 from cloudify.http.flights import Flights
+from cloudify.http.former import Former
 from cloudify.http.lookup import Lookup
 from cloudify.http.offload import Offload
 from cloudify.http.problems import Problem, not_allowed
@@ -46,6 +48,7 @@ class ZarrBytes:
         self._flights: Flights[bytes] = Flights()
         self._read = Offload(settings.read_threads)
         self._open = Offload(settings.read_threads)
+        self._former = Former()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -62,11 +65,14 @@ class ZarrBytes:
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         dataset_id = scope["path_params"]["dataset_id"]
         key = scope["path"].removeprefix(scope["root_path"]).removeprefix("/")
-        hierarchy = self._lookup.ready(dataset_id) or (await self._open(lambda: self._lookup.open(dataset_id)))[1]
         try:
+            hierarchy = self._lookup.ready(dataset_id) or (await self._open(lambda: self._lookup.open(dataset_id)))[1]
+            self._former.note(dataset_id, hierarchy)
             found = hierarchy.find(key)
-        except UnknownKeyError:
-            if _is_rest_of_key(scope["query_string"]):
+        except NotFoundError as error:
+            if self._former.had(dataset_id, key):
+                raise SourceChangedError(key) from None
+            if isinstance(error, UnknownKeyError) and _is_rest_of_key(scope["query_string"]):
                 raise MangledKeyError(key) from None
             raise
         asked = Headers(scope=scope)
@@ -117,6 +123,9 @@ class ZarrBytes:
             data = await self._read(chunk.read)
         except MemoryError:
             raise
+        except ChangedError as error:
+            self._lookup.let_go(dataset_id, error.at_ns)
+            raise SourceChangedError(key) from error
         except Exception as error:  # files and graphs raise what they like, and none of it may look like a fill value
             log.warning("chunk cannot be read", extra={"dataset": dataset_id, "key": key}, exc_info=error)
             raise UnreadableChunkError(key, explain(error)) from error

@@ -33,7 +33,7 @@ class ProviderPlugin(Plugin):
         """
         if dataset_id not in self.shelf:
             return None
-        tree = self.shelf.get(dataset_id).tree
+        tree = self.shelf.tree(dataset_id)
         node = tree[group] if group else tree
         if not isinstance(node, xr.DataTree):
             raise KeyError(group)
