@@ -43,6 +43,12 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least severity that is logged")
     access_log: bool = Field(default=False, description="log a line for every request")
 
+    watch: bool = Field(
+        default=True, description="notice files and catalogs that come, go and change while they are served"
+    )
+    reread_s: float = Field(
+        30.0, ge=0, description="how often targets are read again though nothing told of a change; 0: never"
+    )
     open_datasets: int = Field(128, ge=1, description="most datasets held open at once")
     token_check_s: float = Field(1.0, ge=0, description="how long a directory or URL is taken as unchanged")
     chunk_nbytes: int = Field(2 * MIB, ge=1, description="chunk size, before encoding, where the source has no chunks")
