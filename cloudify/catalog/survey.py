@@ -194,6 +194,8 @@ def _mark(path: str) -> Mark:
         return None
     try:
         status = os.stat(os.path.expanduser(path))  # noqa: PTH111, PTH116  # looked at every tick
-    except (OSError, ValueError):
+    except (FileNotFoundError, NotADirectoryError, ValueError):
         return None
+    except OSError:
+        return 0, 0, 0, 0  # there is something, but the disk or the network fails
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns

@@ -172,11 +172,13 @@ class Shelf:
             place.checked_at = monotonic()
             return opened
 
-    def tree(self, dataset_id: str) -> xr.DataTree:
-        """Return a dataset decoded, as its source is now. Blocks.
+    def tree(self, dataset_id: str, group: str = "") -> xr.DataTree:
+        """Return a dataset decoded, or one of its groups with what is below it, as its source is now. Blocks.
 
         Raises
         ------
+        KeyError
+            If it has no such group.
         UnknownDatasetError
             If no entry has this id.
         UnreadableDatasetError
@@ -184,11 +186,15 @@ class Shelf:
         """
         opened = self.get(dataset_id)
         try:
-            return opened.tree
+            tree = opened.tree
         except failures() as error:
             self.let_go(dataset_id)
             log.warning("dataset cannot be decoded", extra={"dataset": dataset_id}, exc_info=error)
             raise UnreadableDatasetError(dataset_id, explain(error)) from error
+        node = tree[group] if group else tree
+        if not isinstance(node, xr.DataTree):
+            raise KeyError(group)
+        return node.copy()  # xpublish writes into the attributes of what it gets
 
     def has_changed(self, dataset_id: str, token: str) -> bool:
         """Whether a source differs from what it was at `token`, or has no entry any more.
