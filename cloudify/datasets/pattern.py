@@ -69,19 +69,21 @@ class Pattern:
 
     def listed(self) -> Iterator[tuple[str, int, bool]]:
         """Yield the id of each name that may be meant, the number of its tail, and whether it needs no closer look."""
-        segments = [tail.partition("/")[0] for tail in self.tails]
         try:
             with os.scandir(self.folder) as names:
                 for name in islice(names, SCANNED):
-                    for number, segment in enumerate(segments):
-                        if name.name.startswith(self.head) and name.name.endswith(segment):
-                            dataset_id = name.name[len(self.head) : len(name.name) - len(segment)]
-                            if is_valid_id(dataset_id):
-                                is_there = name.is_file(follow_symlinks=False) or name.is_dir(follow_symlinks=False)
-                                is_plain = is_there and self.tails[number] in DRIVER_OF_ENDING
-                                yield dataset_id, number, is_plain
+                    is_there = name.is_file(follow_symlinks=False) or name.is_dir(follow_symlinks=False)
+                    for dataset_id, number in self._meant(name.name):
+                        yield dataset_id, number, is_there and self.tails[number] in DRIVER_OF_ENDING
         except OSError:
             return  # the folder may come later
+
+    def _meant(self, name: str) -> Iterator[tuple[str, int]]:
+        for number, tail in enumerate(self.tails):
+            rest = tail.partition("/")[0]
+            dataset_id = name.removeprefix(self.head).removesuffix(rest)
+            if is_valid_id(dataset_id) and f"{self.head}{dataset_id}{rest}" == name:
+                yield dataset_id, number
 
     def find(self, dataset_id: str, number: int) -> tuple[int, int] | None:
         """Return device and inode of a file or folder, None where there is none."""
