@@ -51,6 +51,9 @@ class Settings(BaseSettings):
     )
     open_datasets: int = Field(128, ge=1, description="most datasets held open at once")
     token_check_s: float = Field(1.0, ge=0, description="how long a directory or URL is taken as unchanged")
+    settle_s: float = Field(
+        0.5, ge=0, description="how long a file that is rewritten in place must rest before it is read again"
+    )
     chunk_nbytes: int = Field(2 * MIB, ge=1, description="chunk size, before encoding, where the source has no chunks")
     max_chunk_nbytes: int = Field(256 * MIB, ge=1, description="largest chunk, before encoding, that is served")
     chunk_cache_nbytes: int = Field(256 * MIB, ge=0, description="encoded chunks kept in memory by one process")

@@ -62,7 +62,7 @@ class _Target:
         if isinstance(said, Catalog):
             self.faults = said.faults
             if said.faults and not said.entries:
-                self.faults += (Fault(self.text, 0, "a catalog that can be read", f"none; {KEPT}"),)
+                self.faults += (Fault(self.text, 0, f"a catalog that can be read ({KEPT})", "none"),)
                 return
         else:
             self.faults = ()

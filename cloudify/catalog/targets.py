@@ -125,7 +125,7 @@ def other_ids(item: Found) -> Iterator[str]:
     """Yield the ids that a file may have, the shortest first.
 
     >>> list(other_ids(Found(PurePosixPath("/a/b/x.nc"), PurePosixPath("x.nc"), "netcdf")))
-    ['x', 'b-x', 'a-b-x', 'x-3e1f3d']
+    ['x', 'b-x', 'a-b-x', 'x-fe6980']
     """
     for parents in range(len(item.path.parents)):
         yield _id(item, parents)

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 from weakref import finalize
 
 from cloudify.catalog.driver import is_url
+from cloudify.datasets.settle import missing_s, settling
 from cloudify.datasets.source import ChangedError, RefusedError
-from cloudify.datasets.token import unsettled_s
 from cloudify.settings import Settings
 
 ACCESS_OPTIONS = {"headers", "endpoint_url", "region", "access_key_id", "secret_access_key", "anonymous"}
@@ -73,7 +73,7 @@ def objects_at(
         If nothing here reads URLs of its scheme.
     """
     if not is_url(href):
-        return FolderObjects(href) if Path(href).is_dir() else LocalObjects(href)
+        return FolderObjects(href, settings.settle_s) if Path(href).is_dir() else LocalObjects(href)
     scheme = urlsplit(href).scheme
     if scheme in {"http", "https"}:
         from cloudify.datasets.web import WebObjects  # noqa: PLC0415  # only who reads http pays for it
@@ -111,12 +111,18 @@ class FolderObjects(LocalObjects):
     """Files below a folder as it is when this is made: what was written or removed since is a failure, not data.
 
     The folder itself is held, so that one that is moved away goes on being read, and not what takes its place.
+
+    Parameters
+    ----------
+    settle_s
+        How long a file must not have been written, where the folder was read before.
     """
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str, settle_s: float) -> None:
         super().__init__(root)
         self._folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         finalize(self, os.close, self._folder)
+        self._rest_s = settling.rest_s(root, os.fstat(self._folder), settle_s)
         self._since_ns = time_ns()
 
     def read(self, key: str, part: Part | None = None, *, limit_nbytes: int) -> bytes | None:
@@ -134,7 +140,7 @@ class FolderObjects(LocalObjects):
             return None
         with _closing(handle):
             data = _read(handle, part, limit_nbytes)
-            wait_s = unsettled_s(self._unchanged(os.fstat(handle)))
+            wait_s = missing_s(self._unchanged(os.fstat(handle)), self._rest_s)
             if wait_s:
                 sleep(wait_s)
                 data = _read(handle, part, limit_nbytes)

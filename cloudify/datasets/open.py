@@ -13,8 +13,9 @@ import xarray as xr
 
 from cloudify.catalog.driver import is_url
 from cloudify.datasets.opened import Opened
+from cloudify.datasets.settle import missing_s, settling
 from cloudify.datasets.source import ChangedError, RefusedError, explain, failures, without_secrets
-from cloudify.datasets.token import unsettled_s, version_token
+from cloudify.datasets.token import version_token
 from cloudify.errors import UnreadableDatasetError
 from cloudify.model.entry import Entry
 from cloudify.settings import Settings, load_settings
@@ -62,7 +63,7 @@ def open_entry(entry: Entry, *, timeout_s: float, settings: Settings | None = No
     try:
         opener: Opener = openers()[entry.driver].load()
         before = version_token(entry, timeout_s=timeout_s, settings=settings, seen_ns=seen_ns)
-        _let_settle(entry)
+        _let_settle(entry, settings.settle_s)
         groups = opener(entry, timeout_s=timeout_s, settings=settings)
         token = version_token(entry, timeout_s=timeout_s, settings=settings, seen_ns=seen_ns)
     except ChangedError as error:
@@ -76,8 +77,13 @@ def open_entry(entry: Entry, *, timeout_s: float, settings: Settings | None = No
     return Opened(entry, token, groups, stored=True)
 
 
-def _let_settle(entry: Entry) -> None:
+def _let_settle(entry: Entry, settle_s: float) -> None:
     """Wait for a file that was written a moment ago; of a folder each file is waited for when it is read.
+
+    Parameters
+    ----------
+    settle_s
+        How long a file must rest that was opened before.
 
     Raises
     ------
@@ -88,16 +94,15 @@ def _let_settle(entry: Entry) -> None:
     """
     if entry.immutable or is_url(entry.href):
         return
-    wait_s = _unsettled_file_s(entry.href)
+    status = os.stat(entry.href)  # noqa: PTH116  # as in token.py
+    if S_ISDIR(status.st_mode):
+        return
+    rest_s = settling.rest_s(entry.href, status, settle_s)
+    wait_s = missing_s(status, rest_s)
     if wait_s:
         sleep(wait_s)
-        if _unsettled_file_s(entry.href):
+        if missing_s(os.stat(entry.href), rest_s):  # noqa: PTH116
             raise ChangedError(time_ns())
-
-
-def _unsettled_file_s(path: str) -> float:
-    status = os.stat(path)  # noqa: PTH116  # as in token.py
-    return 0.0 if S_ISDIR(status.st_mode) else unsettled_s(status)
 
 
 def _reason(entry: Entry, error: Exception) -> str:

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from hashlib import blake2b
 from pathlib import Path
 from stat import S_ISDIR
-from time import time_ns
 from urllib.parse import urlsplit
 
 import httpx
@@ -21,10 +20,6 @@ from cloudify.settings import Settings
 
 LISTED = 4096
 """Most files of a zarr store whose modification time is looked at."""
-
-SETTLED_NS = 50_000_000
-"""How long a file must not have been written before what it holds is believed: a large write sets the time when it
-begins, and two writes within one tick of the file system's clock have the same time."""
 
 _MARKS = {"zarr": ("zarr.json", ".zmetadata", ".zgroup")}
 """Driver -> what of its sources changes when they do; one of them is there."""
@@ -62,12 +57,6 @@ def version_token(entry: Entry, *, timeout_s: float, settings: Settings, seen_ns
             parts = iter((status.st_size, status.st_mtime_ns, status.st_ino))
     text = "\n".join(map(str, (entry.driver, entry.href, entry.codec, sorted(entry.options.items()), *parts)))
     return blake2b(text.encode(), digest_size=12).hexdigest()
-
-
-def unsettled_s(status: os.stat_result) -> float:
-    """Return how long to wait until a file counts as settled, 0 where it does; one from the future does."""
-    age_ns = time_ns() - status.st_mtime_ns
-    return (SETTLED_NS - age_ns) / 1e9 if 0 <= age_ns < SETTLED_NS else 0.0
 
 
 def glance(entry: Entry) -> tuple[tuple[int, int, int], ...]:

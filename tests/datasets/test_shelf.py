@@ -266,7 +266,7 @@ def test_a_folder_is_read_as_it_was_or_not_at_all(tmp_path: Path) -> None:
     root = tmp_path / "store"
     (root / "v").mkdir(parents=True)
     (root / "v" / "0").write_bytes(b"old")
-    objects = FolderObjects(str(root))
+    objects = FolderObjects(str(root), 0)
     assert objects.read("v/0", limit_nbytes=9) == b"old"
     assert objects.read("v/1", limit_nbytes=9) is None
     assert objects.read("w/1", limit_nbytes=9) is None
