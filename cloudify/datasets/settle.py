@@ -1,8 +1,8 @@
 """When a file that was written is believed.
 
 A large write sets the modification time when it begins, two writes within one tick of the file system's clock have the
-same time, and a writer may pause in the middle. So a file is read when it has not been written for a moment; one that is
-rewritten in place, where it would be a mix of old and new until then, when it has not been for longer.
+same time, and a writer may pause in the middle. So a file is read when it has not been written for a moment; one that
+is rewritten in place, where it would be a mix of old and new until then, when it has not been for longer.
 """
 
 import os

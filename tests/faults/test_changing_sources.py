@@ -26,7 +26,7 @@ Changer = Callable[[Path, Path], None]
 
 
 def settings(**given: int) -> Settings:
-    """A classic file has no chunks: it is cut into as many as the others have. The writer may be held up by the readers."""
+    """Cut a classic file, which has no chunks, into as many as the others have; bear with a writer that is held up."""
     return Settings.load(token_check_s=0.2, settle_s=1.0, chunk_nbytes=240_000, **given)
 
 
