@@ -49,8 +49,17 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least severity that is logged")
     access_log: bool = Field(default=False, description="log a line for every request")
 
+    watch: bool = Field(
+        default=True, description="notice files and catalogs that come, go and change while they are served"
+    )
+    reread_s: float = Field(
+        30.0, ge=0, description="how often targets are read again though nothing told of a change; 0: never"
+    )
     open_datasets: int = Field(128, ge=1, description="most datasets held open at once")
     token_check_s: float = Field(1.0, ge=0, description="how long a directory or URL is taken as unchanged")
+    settle_s: float = Field(
+        0.5, ge=0, description="how long a file that is rewritten in place must rest before it is read again"
+    )
     chunk_nbytes: int = Field(2 * MIB, ge=1, description="chunk size, before encoding, where the source has no chunks")
     max_chunk_nbytes: int = Field(256 * MIB, ge=1, description="largest chunk, before encoding, that is served")
     chunk_cache_nbytes: int = Field(256 * MIB, ge=0, description="encoded chunks kept in memory by one process")

@@ -32,7 +32,7 @@ def running(app: ASGIApp) -> Iterator[str]:
     sock = listen("127.0.0.1", 0)
     server = uvicorn.Server(
         uvicorn.Config(
-            app, http="httptools", loop="uvloop", lifespan="off", log_config=None, timeout_graceful_shutdown=1
+            app, http="httptools", loop="uvloop", lifespan="auto", log_config=None, timeout_graceful_shutdown=1
         )
     )
     thread = Thread(target=server.run, kwargs={"sockets": [sock]}, daemon=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import PurePath
 
 from cloudify.model.entry import Entry
 
@@ -15,6 +16,11 @@ class Fault:
     """Counted from 1; 0 where the fault has no place."""
     expected: str
     found: str
+
+    def public(self) -> str:
+        """Return what may be shown to anybody: neither the folder nor what was found there."""
+        name = PurePath(self.file).name
+        return f"{name}:{self.line}: expected {self.expected}" if self.line else f"{name}: expected {self.expected}"
 
     def __str__(self) -> str:
         """Return the fault as an editor understands it."""
@@ -45,3 +51,10 @@ class Catalog:
                 else:
                     entries[entry.id] = entry
         return cls(tuple(entries.values()), tuple(faults), title)
+
+
+@dataclass(slots=True)
+class Standing:
+    """The catalog that stands now. Who reads it again puts the new one here, whole: readers see one or the other."""
+
+    catalog: Catalog

@@ -1,5 +1,6 @@
 """What a path or URL holds, told from its ending, else from its first bytes."""
 
+from os.path import abspath
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -34,8 +35,11 @@ def is_parquet(href: str) -> bool:
 
 
 def absolute_href(href: str, base: Path) -> str:
-    """Resolve a path against the folder `base`; a URL stays as it is."""
-    return href if is_url(href) else str((base / Path(href).expanduser()).resolve())
+    """Make a path absolute, relative to the folder `base`; a URL stays as it is.
+
+    Links are not resolved: what they lead to may be exchanged while it is served.
+    """
+    return href if is_url(href) else abspath(base / Path(href).expanduser())  # noqa: PTH100  # keeps links
 
 
 def guess_driver(href: str) -> str | None:

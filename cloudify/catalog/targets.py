@@ -1,6 +1,6 @@
 """TARGET of the command line: a file, a directory, a URL or a catalog, as entries."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from os import walk
@@ -30,8 +30,24 @@ class Found:
     driver: str
 
 
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What a target on disk holds: itself, or what is below it."""
+
+    base: str
+    """What paths are relative to."""
+    files: Mapping[str, str]
+    """Absolute path of each thing that can be served -> its driver, sorted."""
+    folders: tuple[str, ...] = ()
+    """Folders that were looked through."""
+
+    def found(self, path: str) -> Found:
+        """Return one of its files."""
+        return Found(PurePosixPath(path), PurePosixPath(path[len(self.base) :].lstrip("/")), self.files[path])
+
+
 def read_targets(targets: Iterable[str], settings: Settings | None = None) -> Catalog:
-    """Read everything the operator named.
+    """Read everything the operator named, once (`cloudify.catalog.survey` reads it again and again).
 
     Raises
     ------
@@ -42,16 +58,42 @@ def read_targets(targets: Iterable[str], settings: Settings | None = None) -> Ca
     catalogs: list[Catalog] = []
     found: list[Found] = []
     for target in targets:
-        catalog = read_url(target, settings) if is_url(target) else _local_catalog(Path(target).expanduser(), settings)
-        if catalog is not None:
-            catalogs.append(catalog)
-        elif is_url(target):
-            catalogs.append(Catalog((_remote_entry(target),)))
+        read = read_target(target, settings)
+        if isinstance(read, Catalog):
+            catalogs.append(read)
         else:
-            found.extend(_look_at(Path(target).expanduser()))
+            found.extend(map(read.found, read.files))
     ids = served_ids(found)
-    files = (Entry(ids[item], item.driver, str(item.path), title=item.path.name) for item in found)
+    files = (entry_of(item, ids[item]) for item in found)
     return Catalog.merge([*catalogs, Catalog(tuple(files))])
+
+
+def read_target(target: str, settings: Settings, *, may_be_empty: bool = False) -> Catalog | Listing:
+    """Read one thing that the operator named: a catalog, or what is on disk.
+
+    Parameters
+    ----------
+    may_be_empty
+        Whether a folder may hold nothing that can be served.
+
+    Raises
+    ------
+    InvalidTargetError
+        If it names nothing at all, or cannot be read.
+    """
+    if is_url(target):
+        catalog = read_url(target, settings)
+        return Catalog((_remote_entry(target),)) if catalog is None else catalog
+    try:
+        catalog = _local_catalog(Path(target).expanduser(), settings)
+        if catalog is not None:
+            return catalog
+        listing = _look_at(target)
+    except OSError as error:
+        raise InvalidTargetError(f"cannot read {target}: {error.strerror}") from error
+    if not listing.files and not may_be_empty:
+        raise InvalidTargetError(f"nothing to serve below {target}: no file or folder with {_known_endings()}")
+    return listing
 
 
 def _local_catalog(path: Path, settings: Settings) -> Catalog | None:
@@ -65,6 +107,11 @@ def _local_catalog(path: Path, settings: Settings) -> Catalog | None:
         return None
     content = parse_stac(path.read_bytes())
     return read_stac(Base.of(str(path), settings), content, Fetch(settings)) if content is not None else None
+
+
+def entry_of(item: Found, dataset_id: str) -> Entry:
+    """Return what there is to say of a file that no catalog describes."""
+    return Entry(dataset_id, item.driver, str(item.path), title=item.path.name)
 
 
 def served_ids(found: Iterable[Found]) -> dict[Found, str]:
@@ -90,7 +137,22 @@ def _tell_apart(group: list[Found]) -> dict[Found, str]:
         names = [_id(item, parents) for item in group]
         if len(set(names)) == len(names):
             return dict(zip(group, names, strict=True))
-    return {item: f"{_id(item, 0)[:121]}-{sha256(str(item.path).encode()).hexdigest()[:6]}" for item in group}
+    return {item: _hashed_id(item) for item in group}
+
+
+def other_ids(item: Found) -> Iterator[str]:
+    """Yield the ids that a file may have, the shortest first.
+
+    >>> list(other_ids(Found(PurePosixPath("/a/b/x.nc"), PurePosixPath("x.nc"), "netcdf")))
+    ['x', 'b-x', 'a-b-x', 'x-fe6980']
+    """
+    for parents in range(len(item.path.parents)):
+        yield _id(item, parents)
+    yield _hashed_id(item)
+
+
+def _hashed_id(item: Found) -> str:
+    return f"{_id(item, 0)[:121]}-{sha256(str(item.path).encode()).hexdigest()[:6]}"
 
 
 def _id(item: Found, parents: int) -> str:
@@ -98,53 +160,72 @@ def _id(item: Found, parents: int) -> str:
     return suggest_id("/".join(parts[-(len(item.relative.parts) + parents) :]))
 
 
-def _look_at(target: Path) -> list[Found]:
-    """Return what a path names: itself, or what is below it."""
-    if not target.exists():
+def _look_at(target: str) -> Listing:
+    """Return what a path names: itself, or what is below it, which may be nothing.
+
+    Links are not resolved: what a path leads to may be exchanged while it is served.
+
+    Raises
+    ------
+    InvalidTargetError
+        If there is no such path, or it is a file of no known kind.
+    OSError
+        If a folder cannot be listed for a reason other than that it vanished or is not ours to read.
+    """
+    path = Path(target).expanduser()
+    if not path.exists():
         raise InvalidTargetError(
-            f"no such target: {target}; expected a file, a directory, a URL or a catalog (*.yaml, STAC) that exists"
+            f"no such target: {path}; expected a file, a directory, a URL or a catalog (*.yaml, STAC) that exists"
         )
-    target = target.resolve()
-    driver = guess_driver(str(target))
+    path = path.resolve() if ".." in path.parts else path.absolute()
+    driver = guess_driver(str(path))
     if driver:
-        return [Found(PurePosixPath(target), PurePosixPath(target.name), driver)]
-    if not target.is_dir():
+        return Listing(str(path.parent), {str(path): driver})
+    if not path.is_dir():
         raise InvalidTargetError(
-            f"cannot tell what {target} is: expected {_known_endings()}, or a catalog (*.yaml) that names its driver"
+            f"cannot tell what {path} is: expected {_known_endings()}, or a catalog (*.yaml) that names its driver"
         )
-    found = [
-        Found(PurePosixPath(path), PurePosixPath(path.relative_to(target)), driver)
-        for path, driver in sorted(_find(target))
-    ]
-    if not found:
-        raise InvalidTargetError(f"nothing to serve below {target}: no file or folder with {_known_endings()}")
-    return found
+    folders: list[str] = []
+    return Listing(str(path), dict(sorted(_find(str(path), folders))), tuple(folders))
 
 
-def _find(root: Path) -> Iterator[tuple[Path, str]]:
+def _find(root: str, visited: list[str]) -> Iterator[tuple[str, str]]:
     """Yield what can be served below `root`; a zarr store is one thing and is not entered, links are not followed."""
-    for folder, names, files in walk(root):
-        for name in [*names]:
-            path = Path(folder, name)
+    for folder, names, files in walk(root, onerror=_refuse):
+        visited.append(folder)
+        entered = []
+        for name in names:
             if name.startswith("."):
-                names.remove(name)
-            elif (driver := guess_driver(str(path))) in {"zarr", "kerchunk"}:
-                names.remove(name)
+                continue
+            path = f"{folder}/{name}"
+            if (driver := guess_driver(path)) in {"zarr", "kerchunk"}:
                 yield path, driver
+            else:
+                entered.append(name)
+        names[:] = entered
         for name in files:
-            driver = DRIVER_OF_ENDING.get(Path(name).suffix.lower())
-            if driver and not name.startswith(".") and (driver != "kerchunk" or _has_references(Path(folder, name))):
-                yield Path(folder, name), driver
+            path = f"{folder}/{name}"
+            driver = DRIVER_OF_ENDING.get(f".{name.rpartition('.')[2].lower()}")
+            if driver and not name.startswith(".") and (driver != "kerchunk" or _has_references(path)):
+                yield path, driver
 
 
-def _has_references(path: Path) -> bool:
+def _refuse(error: OSError) -> None:
+    """Pass over what vanished and what we may not read; what a disk fails to tell is not taken for absent."""
+    if not isinstance(error, FileNotFoundError | NotADirectoryError | PermissionError):
+        raise error
+
+
+def _has_references(path: str) -> bool:
     """Whether a file is JSON that looks like a reference set: archives hold other JSON too."""
+    if not path.lower().endswith(".json"):
+        return False
     try:
-        with path.open("rb") as file:
+        with Path(path).open("rb") as file:
             head = file.read(2**16)
     except OSError:
         return False
-    return path.suffix.lower() == ".json" and looks_like_references(head)
+    return looks_like_references(head)
 
 
 def _remote_entry(url: str) -> Entry:

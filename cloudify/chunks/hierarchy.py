@@ -22,6 +22,7 @@ from cloudify.chunks.metadata import (
 )
 from cloudify.chunks.stored_type import Json, UnstorableError
 from cloudify.errors import ChunkTooLargeError, UnknownKeyError
+from cloudify.model.chunkgrid import ChunkGrid
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +110,10 @@ class Hierarchy:
                 except (UnstorableError, ChunkTooLargeError) as error:
                     left_out[path] = str(error)
         return cls(arrays, attrs, left_out, token=token, immutable=immutable)
+
+    def chunk_grids(self) -> dict[str, ChunkGrid]:
+        """Return the grid of each array by path."""
+        return {path: array.grid for path, array in self.arrays.items()}
 
     def find(self, key: str) -> Document | Chunk:
         """Return what a key names.

@@ -156,6 +156,11 @@ class Passthrough:
         consolidate = consolidate_v2 if zarr_format == 2 else consolidate_v3  # noqa: PLR2004
         self.documents = {key: Document.of(dump(node)) for key, node in consolidate(nodes).items()}
 
+    def chunk_grids(self) -> dict[str, ChunkGrid]:
+        """Return the grid of each array by path."""
+        encoded = {path: self.hierarchy.arrays[path].grid for path in self.encoded}
+        return encoded | {path: keyed.grid for path, keyed in self.grids.items()}
+
     def find(self, key: str) -> Document | StoredChunk | Chunk:
         """Return what a key names.
 

@@ -33,7 +33,7 @@ def find_stored_bytes(opened: Opened, hierarchy: Hierarchy, *, timeout_s: float,
         raise NoStoredBytesError(entry.id, reason)
     try:
         found = _find(entry, opened.token, hierarchy, timeout_s, settings)
-        token = version_token(entry, timeout_s=timeout_s, settings=settings)
+        token = version_token(entry, timeout_s=timeout_s, settings=settings, seen_ns=opened.seen_ns)
     except failures() as error:
         raise UnreadableDatasetError(entry.id, f"its stored bytes cannot be found ({explain(error)})") from error
     if token != opened.token:

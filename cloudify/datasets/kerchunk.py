@@ -7,6 +7,7 @@ missing like a key that is absent, which zarr takes for fill values.
 from collections.abc import Mapping
 from errno import EIO
 from itertools import islice
+from os.path import realpath
 from threading import Lock
 from urllib.parse import unquote, urlsplit
 
@@ -54,7 +55,8 @@ def referenced(entry: Entry, *, timeout_s: float, settings: Settings) -> "tuple[
     more = entry.options.get("roots", [])
     if not isinstance(more, list) or not all(isinstance(root, str) for root in more):
         raise RefusedError("its option `roots` is not a list of folders and URLs")
-    folder = entry.href.rstrip("/") if is_parquet(entry.href) else entry.href.rpartition("/")[0]
+    href = entry.href if is_url(entry.href) else realpath(entry.href)  # targets lie beside the set, not a link
+    folder = href.rstrip("/") if is_parquet(entry.href) else href.rpartition("/")[0]
     objects = ReferencedObjects(references, Roots(_beside(folder, entry.href), more), entry, settings, timeout_s)
     for url in islice(references.urls(), CHECKED_TARGETS):
         objects.roots.resolve(url)

@@ -2,11 +2,13 @@
 
 import atexit
 from collections.abc import Mapping
-from os import SEEK_END, stat
-from typing import BinaryIO
-from weakref import WeakValueDictionary
+from os import SEEK_END, stat, stat_result
+from threading import Lock
+from typing import Any, BinaryIO
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 import xarray as xr
+from xarray.backends.file_manager import FileManager
 
 from cloudify.catalog.driver import is_url
 from cloudify.datasets.classic import is_classic, required_nbytes
@@ -59,7 +61,42 @@ def _open_local(entry: Entry) -> Mapping[str, xr.Dataset]:
             required, present = required_nbytes(file), stat(entry.href).st_size  # noqa: PTH116
             if present < required:
                 raise EOFError(f"truncated: {present} bytes of {required}")
-    return xr.open_groups(entry.href, engine="netcdf4", **RAW, **entry.options)  # type: ignore[arg-type]
+    status = stat(entry.href)  # noqa: PTH116
+    _close_stale(status)
+    groups = xr.open_groups(entry.href, engine="netcdf4", **RAW, **entry.options)  # type: ignore[arg-type]
+    with _lock:
+        _opened_here.update({_file_of(ds): status for ds in groups.values()})
+    return groups
+
+
+def _file_of(ds: xr.Dataset) -> FileManager[Any]:
+    """Return what xarray keeps a file open with: one for all groups, and it lives as long as any of their arrays."""
+    manager: FileManager[Any] = ds._close.__self__._manager  # type: ignore[union-attr]  # noqa: SLF001  # no public way
+    return manager
+
+
+_opened_here: WeakKeyDictionary[FileManager[Any], stat_result] = WeakKeyDictionary()
+"""Each open local file -> what it looked like when it was opened."""
+_lock = Lock()
+
+
+def _close_stale(status: stat_result) -> None:
+    """Close what is open of a file that has been written in place since.
+
+    HDF5 knows a file by its device and inode: as long as one handle on it is open, the next one shares its cached
+    metadata and chunks, and what it reads is a mix of old and new (seen with HDF5 1.14). Who still reads through a
+    handle closed here opens the file anew, and has its values refused by their version token.
+    """
+    with _lock:
+        files = [file for file, then in _opened_here.items() if _is_rewritten(then, status)]
+    for file in files:
+        file.close()
+
+
+def _is_rewritten(then: stat_result, now: stat_result) -> bool:
+    if (then.st_dev, then.st_ino) != (now.st_dev, now.st_ino):
+        return False
+    return (then.st_size, then.st_mtime_ns) != (now.st_size, now.st_mtime_ns)
 
 
 def _open_file(file: BinaryIO, entry: Entry) -> Mapping[str, xr.Dataset]:

@@ -3,15 +3,21 @@
 import os
 from collections.abc import Mapping
 from contextlib import suppress
+from pathlib import Path
+from time import sleep, time_ns
 from typing import Any, NamedTuple, Protocol
 from urllib.parse import urlsplit
+from weakref import finalize
 
 from cloudify.catalog.driver import is_url
-from cloudify.datasets.source import RefusedError
+from cloudify.datasets.settle import missing_s, settling
+from cloudify.datasets.source import ChangedError, RefusedError
 from cloudify.settings import Settings
 
 ACCESS_OPTIONS = {"headers", "endpoint_url", "region", "access_key_id", "secret_access_key", "anonymous"}
 """Options of an entry that say how its source is reached; the others are arguments for xarray."""
+
+_READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK  # a pipe must not make us wait
 
 
 def reader_options(options: Mapping[str, object], *own: str) -> dict[str, Any]:
@@ -79,7 +85,7 @@ def objects_at(
         If nothing here reads URLs of its scheme.
     """
     if not is_url(href):
-        return LocalObjects(href)
+        return FolderObjects(href, settings.settle_s) if Path(href).is_dir() else LocalObjects(href)
     scheme = urlsplit(href).scheme
     if scheme in {"http", "https"}:
         from cloudify.datasets.web import WebObjects  # noqa: PLC0415  # only who reads http pays for it
@@ -105,23 +111,12 @@ class LocalObjects:
 
     def read(self, key: str, part: Part | None = None, *, limit_nbytes: int) -> bytes | None:
         """Return the bytes of a file or of a part of it (`Objects.read`)."""
-        path = f"{self.root}/{key}" if key else self.root
         try:
-            handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a pipe must not make us wait
+            handle = os.open(f"{self.root}/{key}" if key else self.root, _READ)
         except (FileNotFoundError, NotADirectoryError):
             return None
         with _closing(handle):
-            size = os.fstat(handle).st_size
-            offset, length = part or Part(0)
-            start = max(0, size + offset) if offset < 0 else min(offset, size)
-            wanted = size - start if length is None else min(length, size - start)
-            if wanted > limit_nbytes:
-                raise too_large()
-            pieces: list[bytes] = []
-            while wanted > 0 and (piece := os.pread(handle, wanted, start)):
-                pieces.append(piece)
-                start, wanted = start + len(piece), wanted - len(piece)
-            return b"".join(pieces)
+            return _read(handle, part, limit_nbytes)
 
     def size(self, key: str) -> int | None:
         """Return how many bytes a file has (`Objects.size`)."""
@@ -129,6 +124,84 @@ class LocalObjects:
             return os.stat(f"{self.root}/{key}" if key else self.root).st_size  # noqa: PTH116  # hot path
         except (FileNotFoundError, NotADirectoryError):
             return None
+
+
+class FolderObjects(LocalObjects):
+    """Files below a folder as it is when this is made: what was written or removed since is a failure, not data.
+
+    The folder itself is held, so that one that is moved away goes on being read, and not what takes its place.
+
+    Parameters
+    ----------
+    settle_s
+        How long a file must not have been written, where the folder was read before.
+    """
+
+    def __init__(self, root: str, settle_s: float) -> None:
+        super().__init__(root)
+        self._folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        finalize(self, os.close, self._folder)
+        self._rest_s = settling.rest_s(root, os.fstat(self._folder), settle_s)
+        self._since_ns = time_ns()
+
+    def read(self, key: str, part: Part | None = None, *, limit_nbytes: int) -> bytes | None:
+        """Return the bytes of a file or of a part of it (`Objects.read`).
+
+        Raises
+        ------
+        ChangedError
+            If it was written since, or is absent from where files were added or removed since.
+        """
+        try:
+            handle = os.open(key or ".", _READ, dir_fd=self._folder)
+        except (FileNotFoundError, NotADirectoryError):
+            self._check_absence(key)
+            return None
+        with _closing(handle):
+            data = _read(handle, part, limit_nbytes)
+            wait_s = missing_s(self._unchanged(os.fstat(handle)), self._rest_s)
+            if wait_s:
+                sleep(wait_s)
+                data = _read(handle, part, limit_nbytes)
+                self._unchanged(os.fstat(handle))
+            return data
+
+    def size(self, key: str) -> int | None:
+        """Return how many bytes a file has; raises as `read`."""
+        try:
+            return self._unchanged(os.stat(key or ".", dir_fd=self._folder)).st_size
+        except (FileNotFoundError, NotADirectoryError):
+            self._check_absence(key)
+            return None
+
+    def _check_absence(self, key: str) -> None:
+        while key:
+            key = key.rpartition("/")[0]
+            try:
+                self._unchanged(os.stat(key or ".", dir_fd=self._folder))
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            return
+
+    def _unchanged(self, status: os.stat_result) -> os.stat_result:
+        """Return a status that is older than this; of times in the future nothing follows."""
+        if self._since_ns <= status.st_mtime_ns <= time_ns():
+            raise ChangedError(status.st_mtime_ns)
+        return status
+
+
+def _read(handle: int, part: Part | None, limit_nbytes: int) -> bytes:
+    size = os.fstat(handle).st_size
+    offset, length = part or Part(0)
+    start = max(0, size + offset) if offset < 0 else min(offset, size)
+    wanted = size - start if length is None else min(length, size - start)
+    if wanted > limit_nbytes:
+        raise too_large()
+    pieces: list[bytes] = []
+    while wanted > 0 and (piece := os.pread(handle, wanted, start)):
+        pieces.append(piece)
+        start, wanted = start + len(piece), wanted - len(piece)
+    return b"".join(pieces)
 
 
 class _closing:  # noqa: N801  # reads like contextlib's

@@ -1,22 +1,28 @@
 """The only door through which an entry becomes a dataset."""
 
 import logging
+import os
 from collections.abc import Mapping
 from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
+from stat import S_ISDIR
+from time import sleep, time_ns
 from typing import Protocol
 
 import xarray as xr
 
+from cloudify.catalog.driver import is_url
 from cloudify.datasets.opened import Opened
 from cloudify.datasets.prepare import prepare
-from cloudify.datasets.source import RefusedError, explain, failures, without_secrets
+from cloudify.datasets.settle import missing_s, settling
+from cloudify.datasets.source import ChangedError, RefusedError, explain, failures, without_secrets
 from cloudify.datasets.token import version_token
 from cloudify.errors import UnreadableDatasetError
 from cloudify.model.entry import Entry
 from cloudify.settings import Settings, load_settings
 
 GROUP = "cloudify.opener"
+BEING_WRITTEN = "its source is being written; try again"
 log = logging.getLogger(__name__)
 
 
@@ -34,13 +40,15 @@ def openers() -> dict[str, EntryPoint]:
     return {point.name: point for point in entry_points(group=GROUP)}
 
 
-def open_entry(entry: Entry, *, timeout_s: float, settings: Settings | None = None) -> Opened:
+def open_entry(entry: Entry, *, timeout_s: float, settings: Settings | None = None, seen_ns: int = 0) -> Opened:
     """Open an entry.
 
     Parameters
     ----------
     settings
         Limits and credentials; by default those of the process.
+    seen_ns
+        As for `version_token`.
 
     Raises
     ------
@@ -55,16 +63,47 @@ def open_entry(entry: Entry, *, timeout_s: float, settings: Settings | None = No
     settings = settings or load_settings()
     try:
         opener: Opener = openers()[entry.driver].load()
-        before = version_token(entry, timeout_s=timeout_s, settings=settings)
+        before = version_token(entry, timeout_s=timeout_s, settings=settings, seen_ns=seen_ns)
+        _let_settle(entry, settings.settle_s)
         groups = prepare(opener(entry, timeout_s=timeout_s, settings=settings), entry.prepare)
-        token = version_token(entry, timeout_s=timeout_s, settings=settings)
+        token = version_token(entry, timeout_s=timeout_s, settings=settings, seen_ns=seen_ns)
+    except ChangedError as error:
+        raise UnreadableDatasetError(entry.id, BEING_WRITTEN) from error
     except failures() as error:
         source = without_secrets(entry.href)
         log.warning("dataset cannot be opened", extra={"dataset": entry.id, "source": source}, exc_info=error)
         raise UnreadableDatasetError(entry.id, _reason(entry, error)) from error
     if token != before:
-        raise UnreadableDatasetError(entry.id, "its source is being written; try again")
-    return Opened(entry, token, groups, stored=True)
+        raise UnreadableDatasetError(entry.id, BEING_WRITTEN)
+    return Opened(entry, token, groups, stored=True, seen_ns=seen_ns)
+
+
+def _let_settle(entry: Entry, settle_s: float) -> None:
+    """Wait for a file that was written a moment ago; of a folder each file is waited for when it is read.
+
+    Parameters
+    ----------
+    settle_s
+        How long a file must rest that was opened before.
+
+    Raises
+    ------
+    ChangedError
+        If it is still being written.
+    OSError
+        If it is not there.
+    """
+    if entry.immutable or is_url(entry.href) or entry.driver == "series":
+        return
+    status = os.stat(entry.href)  # noqa: PTH116  # as in token.py
+    if S_ISDIR(status.st_mode):
+        return
+    rest_s = settling.rest_s(entry.href, status, settle_s)
+    wait_s = missing_s(status, rest_s)
+    if wait_s:
+        sleep(wait_s)
+        if missing_s(os.stat(entry.href), rest_s):  # noqa: PTH116
+            raise ChangedError(time_ns())
 
 
 def _reason(entry: Entry, error: Exception) -> str:

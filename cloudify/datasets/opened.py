@@ -19,13 +19,17 @@ class Opened:
     arrays, and go with them.
     """
 
-    def __init__(self, entry: Entry, token: str, groups: Mapping[str, xr.Dataset], *, stored: bool) -> None:
+    def __init__(
+        self, entry: Entry, token: str, groups: Mapping[str, xr.Dataset], *, stored: bool, seen_ns: int = 0
+    ) -> None:
         self.entry = entry
         self.token = token
         self.groups = groups
         """Path of each group (``/`` is the root) -> its variables, with the values that the source stores."""
         self.stored = stored
         """Whether the groups come from a file or store of which we know the encoding; False for Python objects."""
+        self.seen_ns = seen_ns
+        """As its version token was made with (`version_token`)."""
         self._derived: dict[str, object] = {}
         self._making: dict[str, Lock] = {}
         self._lock = Lock()

@@ -1,5 +1,6 @@
 """The datasets of a server: opened on first use, at most so many at once, never stale."""
 
+import logging
 from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -7,16 +8,22 @@ from threading import Lock
 from time import monotonic
 
 import httpx
+import xarray as xr
 
 from cloudify.datasets.open import open_entry
 from cloudify.datasets.opened import Opened
-from cloudify.datasets.token import is_cheap, is_exact, version_token
+from cloudify.datasets.source import explain, failures
+from cloudify.datasets.token import glance, is_cheap, is_exact, version_token
 from cloudify.errors import UnknownDatasetError, UnreadableDatasetError
 from cloudify.model.entry import Entry
 from cloudify.settings import Settings, load_settings
 
 FAILURE_S = 2.0
 """A dataset that could not be opened is not tried again before this: 64 readers of it cost one attempt."""
+CHANGED_S = 0.2
+"""The same of one whose source has changed since."""
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -30,6 +37,24 @@ class _Place:
     failure: str = ""
     """Why the last attempt to open it failed."""
     failed_at: float = 0.0
+    looked: tuple[tuple[int, int, int], ...] = ()
+    """What the source looked like then (`glance`)."""
+    seen_ns: int = 0
+    """The newest modification time that a reader met below a directory."""
+
+    @property
+    def failure_stands(self) -> bool:
+        """Whether the source still is what could not be opened."""
+        return bool(self.failure) and glance(self.entry) == self.looked
+
+
+@dataclass(frozen=True, slots=True)
+class Replaced:
+    """What a new list of entries changed, by id."""
+
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
 
 
 class Shelf:
@@ -66,7 +91,7 @@ class Shelf:
 
     def __contains__(self, dataset_id: str) -> bool:
         """Whether an entry has this id."""
-        return dataset_id in self._places
+        return self._find(dataset_id) is not None
 
     def ids(self) -> list[str]:
         """Return the ids of all entries, those included that cannot be opened."""
@@ -74,13 +99,35 @@ class Shelf:
 
     def entry(self, dataset_id: str) -> Entry | None:
         """Return what the catalog says of a dataset, None where it has none; nothing is opened."""
-        place = self._places.get(dataset_id)
+        place = self._find(dataset_id)
         return place.entry if place else None
 
     def failure(self, dataset_id: str) -> str:
-        """Return why the last attempt to open a dataset failed, ``""`` if it did not."""
-        place = self._places[dataset_id]
-        return place.entry.fault or place.failure
+        """Return why a dataset cannot be opened, ``""`` if it can or nobody has tried since its source changed."""
+        place = self._find(dataset_id)
+        if place is None:
+            return ""
+        return place.entry.fault or (place.failure if place.failure_stands else "")
+
+    def replace(self, entries: Iterable[Entry]) -> Replaced:
+        """Take other entries in place of those there are, all at once.
+
+        Those that are equal keep their open datasets; the others are let go. Who reads from one goes on reading it.
+        """
+        with self._lock:
+            before = self._places
+            places: dict[str, _Place] = {}
+            for entry in entries:
+                place = before.get(entry.id)
+                same = place is not None and (place.entry is entry or place.entry == entry)
+                places[entry.id] = place if place is not None and same else _Place(entry)
+            added = tuple(name for name in places if name not in before)
+            removed = tuple(name for name in before if name not in places)
+            changed = tuple(name for name in places if name in before and places[name] is not before[name])
+            for name in (*removed, *changed):
+                self._held.pop(name, None)
+            self._places = places
+        return Replaced(added, removed, changed)
 
     def peek(self, dataset_id: str) -> Opened | None:
         """Return a dataset if it is open and was found unchanged just now, at the cost of two system calls.
@@ -96,7 +143,7 @@ class Shelf:
             if opened is None:
                 return None
             self._held.move_to_end(dataset_id)
-        if is_cheap(place.entry):
+        if is_cheap(opened.entry):
             return opened if self._is_at(opened.entry, opened.token) else None
         return opened if monotonic() - place.checked_at < self._check_s else None
 
@@ -120,22 +167,68 @@ class Shelf:
                 return opened
             with self._lock:
                 opened = self._held.get(dataset_id)
-            if opened is None or not self._is_at(opened.entry, opened.token):
+            if opened is None or not self._is_at(opened.entry, opened.token, place.seen_ns):
                 opened = self._open(place)
             place.checked_at = monotonic()
             return opened
 
-    def has_changed(self, dataset_id: str, token: str) -> bool:
-        """Whether a source differs from what it was at `token`; of a directory or URL only the next check tells."""
-        entry = self._place(dataset_id).entry
-        return is_exact(entry) and not self._is_at(entry, token)
+    def tree(self, dataset_id: str, group: str = "") -> xr.DataTree:
+        """Return a dataset decoded, or one of its groups with what is below it, as its source is now. Blocks.
 
-    def _is_at(self, entry: Entry, token: str) -> bool:
+        Raises
+        ------
+        KeyError
+            If it has no such group.
+        UnknownDatasetError
+            If no entry has this id.
+        UnreadableDatasetError
+            If it cannot be opened, or what is needed to decode it cannot be read.
+        """
+        opened = self.get(dataset_id)
+        try:
+            tree = opened.tree
+        except failures() as error:
+            self.let_go(dataset_id)
+            log.warning("dataset cannot be decoded", extra={"dataset": dataset_id}, exc_info=error)
+            raise UnreadableDatasetError(dataset_id, explain(error)) from error
+        node = tree[group] if group else tree
+        if not isinstance(node, xr.DataTree):
+            raise KeyError(group)
+        return node.copy()  # xpublish writes into the attributes of what it gets
+
+    def has_changed(self, dataset_id: str, token: str) -> bool:
+        """Whether a source differs from what it was at `token`, or has no entry any more.
+
+        Of a directory or URL only the next check tells; readers of a directory meet what was changed by themselves
+        (`FolderObjects`).
+        """
+        place = self._find(dataset_id)
+        if place is None:
+            return True
+        return is_exact(place.entry) and not self._is_at(place.entry, token)
+
+    def let_go(self, dataset_id: str, seen_ns: int = 0) -> None:
+        """Open a dataset anew when it is asked for next.
+
+        Parameters
+        ----------
+        seen_ns
+            Modification time of a file that was written since it was opened; part of its version token from now on, as
+            the listing that tokens are made of is bounded.
+        """
+        place = self._find(dataset_id)
+        with self._lock:
+            self._held.pop(dataset_id, None)
+        if place is not None:
+            place.seen_ns = max(place.seen_ns, seen_ns)
+
+    def _is_at(self, entry: Entry, token: str, seen_ns: int = 0) -> bool:
         """Whether the source still is what it was at `token`."""
         try:
-            return version_token(entry, timeout_s=self._timeout_s, settings=self._settings) == token
+            now = version_token(entry, timeout_s=self._timeout_s, settings=self._settings, seen_ns=seen_ns)
         except (OSError, httpx.HTTPError):
             return False
+        return now == token
 
     def close(self) -> None:
         """Let go of every dataset."""
@@ -143,24 +236,32 @@ class Shelf:
             self._held.clear()
 
     def _open(self, place: _Place) -> Opened:
-        if place.failure and monotonic() - place.failed_at < FAILURE_S:
-            raise UnreadableDatasetError(place.entry.id, place.failure)
+        entry = place.entry
+        ago_s = monotonic() - place.failed_at
+        if place.failure and ago_s < FAILURE_S and (ago_s < CHANGED_S or place.failure_stands):
+            raise UnreadableDatasetError(entry.id, place.failure)
         with self._lock:
-            self._held.pop(place.entry.id, None)
+            self._held.pop(entry.id, None)
+        looked = glance(entry)
         try:
-            opened = open_entry(place.entry, timeout_s=self._timeout_s, settings=self._settings)
+            opened = open_entry(entry, timeout_s=self._timeout_s, settings=self._settings, seen_ns=place.seen_ns)
         except UnreadableDatasetError as error:
-            place.failure, place.failed_at = error.reason, monotonic()
+            place.failure, place.failed_at, place.looked = error.reason, monotonic(), looked
             raise
         place.failure = ""
         with self._lock:
-            self._held[place.entry.id] = opened
+            if self._places.get(entry.id) is not place:
+                return opened  # replaced meanwhile: for those who asked before, and for nobody else
+            self._held[entry.id] = opened
             while len(self._held) > self._limit:
                 self._held.popitem(last=False)
         return opened
 
+    def _find(self, dataset_id: str) -> _Place | None:
+        return self._places.get(dataset_id)
+
     def _place(self, dataset_id: str) -> _Place:
-        place = self._places.get(dataset_id)
+        place = self._find(dataset_id)
         if place is None:
             raise UnknownDatasetError(dataset_id, self._places)
         return place

@@ -2,6 +2,7 @@
 
 import sys
 import zlib
+from errno import ESTALE
 from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
@@ -38,6 +39,15 @@ _FAILURES: Final = (
 
 class RefusedError(ValueError):
     """A source that we do not read, and why; the text names no path and no URL, so it may be shown to anybody."""
+
+
+class ChangedError(OSError):
+    """A part of a source was written or removed after the dataset was opened."""
+
+    def __init__(self, at_ns: int) -> None:
+        super().__init__(ESTALE, "its source has changed")
+        self.at_ns = at_ns
+        """When, by the file system's clock."""
 
 
 def failures() -> tuple[type[Exception], ...]:

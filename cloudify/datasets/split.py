@@ -32,16 +32,7 @@ def split_entries(catalog: Catalog, settings: Settings) -> Catalog:
         labels = pool.map(lambda entry: _labels(entry, settings), whole)
         found = dict(zip((entry.id for entry in whole), labels, strict=True))
     entries = [part for entry in catalog.entries for part in _parts(entry, found.get(entry.id, []))]
-    faults = [
-        Fault(
-            entry.prepare.file or entry.href,
-            entry.prepare.line,
-            f"a dataset to split along {entry.prepare.split!r}",
-            why,
-        )
-        for entry in whole
-        if isinstance(why := found[entry.id], str)
-    ]
+    faults = [_fault(entry, why) for entry in whole if isinstance(why := found[entry.id], str)]
     return Catalog.merge([Catalog(tuple(entries), (*catalog.faults, *faults), catalog.title)])
 
 

@@ -1,8 +1,8 @@
 """Version tokens: text that changes when the bytes of a dataset may have changed.
 
-File: size, modification time in ns, inode; of a series those of each file. zarr store: its metadata documents and the
-newest modification time of a bounded listing. http and S3: ETag, else modification time and length, of the object or
-the metadata document. Where the entry says ``immutable``: its href alone.
+File: size, modification time in ns, inode; of a series those of each file. zarr store: its inode, its metadata
+documents and the newest modification time of a bounded listing. http and S3: ETag, else modification time and length,
+of the object or the metadata document. Where the entry says ``immutable``: its href alone.
 """
 
 import os
@@ -39,8 +39,13 @@ def is_exact(entry: Entry) -> bool:
     return is_cheap(entry) or entry.driver == "series"
 
 
-def version_token(entry: Entry, *, timeout_s: float, settings: Settings) -> str:
+def version_token(entry: Entry, *, timeout_s: float, settings: Settings, seen_ns: int = 0) -> str:
     """Return the version token of an entry as it is now.
+
+    Parameters
+    ----------
+    seen_ns
+        The newest modification time that was met below a directory, which the bounded listing may not reach.
 
     Raises
     ------
@@ -56,10 +61,27 @@ def version_token(entry: Entry, *, timeout_s: float, settings: Settings) -> str:
     else:
         status = os.stat(entry.href)  # noqa: PTH116  # hot path
         is_folder = S_ISDIR(status.st_mode)
-        parts = _of_folder(Path(entry.href)) if is_folder else iter((status.st_size, status.st_mtime_ns, status.st_ino))
+        if is_folder:
+            parts = _of_folder(Path(entry.href), status.st_ino, seen_ns)
+        else:
+            parts = iter((status.st_size, status.st_mtime_ns, status.st_ino))
     said = (entry.driver, entry.href, entry.codec, sorted(entry.options.items()), entry.prepare)
     text = "\n".join(map(str, (*said, *parts)))
     return blake2b(text.encode(), digest_size=12).hexdigest()
+
+
+def glance(entry: Entry) -> tuple[tuple[int, int, int], ...]:
+    """Return what a local source looks like from outside, at the cost of a few system calls; ``()`` of a URL."""
+    if is_url(entry.href) or not entry.href:
+        return ()
+    found = []
+    for name in ("", *_MARKS["zarr"]):
+        try:
+            status = os.stat(os.path.join(entry.href, name) if name else entry.href)  # noqa: PTH116, PTH118
+        except (OSError, ValueError):
+            continue
+        found.append((status.st_size, status.st_mtime_ns, status.st_ino))
+    return tuple(found)
 
 
 def _of_files(paths: Iterable[str]) -> Iterator[object]:
@@ -68,8 +90,9 @@ def _of_files(paths: Iterable[str]) -> Iterator[object]:
         yield path, status.st_size, status.st_mtime_ns, status.st_ino
 
 
-def _of_folder(root: Path) -> Iterator[object]:
-    newest, count = 0, 0
+def _of_folder(root: Path, inode: int, seen_ns: int) -> Iterator[object]:
+    newest, count = seen_ns, 0
+    yield inode
     for folder, names, files in os.walk(root):
         names.sort()
         for name in _METADATA:

@@ -5,7 +5,7 @@ what the rest does. Mounted, so that it works under a plain ``xpublish.Rest({...
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol, TypeVar
 
 from starlette.datastructures import Headers
@@ -16,10 +16,11 @@ from cloudify.chunks.hierarchy import Chunk, Document
 from cloudify.chunks.passthrough import StoredChunk
 from cloudify.cluster.cluster import cluster_of
 from cloudify.datasets.objects import Part
-from cloudify.datasets.source import explain
+from cloudify.datasets.source import ChangedError, explain
 from cloudify.errors import (
     CloudifyError,
     MangledKeyError,
+    NotFoundError,
     SourceChangedError,
     UnknownKeyError,
     UnreadableChunkError,
@@ -30,9 +31,11 @@ from cloudify.http.coding import SMALLEST_NBYTES, Coding, choose_coding, compres
 from cloudify.http.conditional import match_fails, none_match
 from cloudify.http.cors import READS
 from cloudify.http.flights import Flights
+from cloudify.http.former import Former
 from cloudify.http.offload import Offload
 from cloudify.http.problems import Problem, not_allowed
 from cloudify.http.ranges import Span
+from cloudify.model.chunkgrid import ChunkGrid
 from cloudify.settings import Settings
 
 LIVE = "no-cache"
@@ -59,6 +62,10 @@ class Store(Protocol):
         """Whether its bytes never change."""
         ...
 
+    def chunk_grids(self) -> Mapping[str, ChunkGrid]:
+        """Return the grid of each array by path."""
+        ...
+
     def find(self, key: str) -> Found:
         """Return what a key names."""
         ...
@@ -79,6 +86,10 @@ class Stores(Protocol):
         """Whether the source is known to have been replaced since."""
         ...
 
+    def let_go(self, dataset_id: str, seen_ns: int) -> None:
+        """Have a dataset opened anew: a reader met a file that was written at `seen_ns`, after it was opened."""
+        ...
+
 
 class KeyBytes:
     """ASGI application for the keys of datasets. ``scope["path_params"]["dataset_id"]`` names the dataset."""
@@ -90,6 +101,7 @@ class KeyBytes:
         self._read = Offload(settings.read_threads)
         self._compute = Offload(settings.dask_chunks)  # these wait for a cluster, and must not keep reads waiting
         self._open = Offload(settings.read_threads)
+        self._former = Former()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -106,13 +118,16 @@ class KeyBytes:
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         dataset_id = scope["path_params"]["dataset_id"]
         key = scope["path"].removeprefix(scope["root_path"]).removeprefix("/")
-        store = self._stores.ready(dataset_id)
-        if store is None:
-            store = await self._open(lambda: self._stores.find(dataset_id))
         try:
+            store = self._stores.ready(dataset_id)
+            if store is None:
+                store = await self._open(lambda: self._stores.find(dataset_id))
+            self._former.note(dataset_id, store)
             found = await self._find(scope, store, key)
-        except UnknownKeyError:
-            if _is_rest_of_key(scope["query_string"]):
+        except NotFoundError as error:
+            if self._former.had(dataset_id, key):
+                raise SourceChangedError(key) from None
+            if isinstance(error, UnknownKeyError) and _is_rest_of_key(scope["query_string"]):
                 raise MangledKeyError(key) from None
             raise
         asked = Headers(scope=scope)
@@ -187,6 +202,9 @@ class KeyBytes:
             data = await (offload or self._read)(read)
         except (MemoryError, CloudifyError):
             raise
+        except ChangedError as error:
+            self._stores.let_go(dataset_id, error.at_ns)
+            raise SourceChangedError(key) from error
         except Exception as error:  # files and graphs raise what they like, and none of it may look like a fill value
             log.warning("chunk cannot be read", extra={"dataset": dataset_id, "key": key}, exc_info=error)
             raise UnreadableChunkError(key, explain(error)) from error

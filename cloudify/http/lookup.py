@@ -77,7 +77,15 @@ class Lookup:
     def has_changed(self, dataset_id: str, store: HasToken) -> bool:
         """Whether the source is known to have been replaced since, so that what was just read belongs to neither."""
         shelf = self.shelf_of(dataset_id)
-        return shelf is not None and shelf.has_changed(dataset_id, store.token)
+        if shelf is None:  # an object in memory, or what had an entry until now
+            return not store.token.startswith(self._start)
+        return shelf.has_changed(dataset_id, store.token)
+
+    def let_go(self, dataset_id: str, seen_ns: int) -> None:
+        """Have a dataset opened anew: a reader met a file that was written at `seen_ns`, after it was opened."""
+        shelf = self.shelf_of(dataset_id)
+        if shelf is not None:
+            shelf.let_go(dataset_id, seen_ns)
 
     def shelf_of(self, dataset_id: str) -> Shelf | None:
         """Return our own shelf that has a dataset, None where others provide it."""

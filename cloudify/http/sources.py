@@ -15,6 +15,7 @@ from cloudify.datasets.opened import Opened
 from cloudify.datasets.shelf import Shelf
 from cloudify.errors import NoSourceFileError, NoStoredBytesError, UnreadableDatasetError
 from cloudify.http.lookup import HIERARCHY, HasToken, Lookup
+from cloudify.model.chunkgrid import ChunkGrid
 from cloudify.model.entry import Entry
 from cloudify.settings import Settings
 
@@ -72,6 +73,12 @@ class Sources:
         shelf = self.lookup.shelf_of(dataset_id) or self._files.get(dataset_id, ("", None))[1]
         return shelf is not None and shelf.has_changed(dataset_id, store.token)
 
+    def let_go(self, dataset_id: str, seen_ns: int) -> None:
+        """Have a source opened anew: a reader met a file that was written at `seen_ns`, after it was opened."""
+        shelf = self.lookup.shelf_of(dataset_id) or self._files.get(dataset_id, ("", None))[1]
+        if shelf is not None:
+            shelf.let_go(dataset_id, seen_ns)
+
     def _shelf_of_file(self, made: Opened) -> Shelf:
         dataset_id = made.entry.id
         href = str(made.groups["/"].encoding.get("source", ""))
@@ -110,7 +117,7 @@ class StoredChunks:
 
     def __init__(self, sources: Sources) -> None:
         self._sources = sources
-        self.has_changed = sources.has_changed
+        self.has_changed, self.let_go = sources.has_changed, sources.let_go
 
     def ready(self, dataset_id: str) -> Passthrough | None:
         """Return what is known if that takes no more than a system call or two, else None."""
@@ -136,6 +143,10 @@ class SourceFile:
     objects: Objects
     nbytes: int
 
+    def chunk_grids(self) -> dict[str, ChunkGrid]:
+        """Return nothing: a file has no chunks."""
+        return {}
+
     def find(self, key: str) -> StoredChunk:
         """Return the file, whatever the key."""
         return StoredChunk(key, f'"{self.token}-file"', self.nbytes, self, NETCDF, in_pieces=True)
@@ -158,7 +169,7 @@ class SourceFiles:
 
     def __init__(self, sources: Sources) -> None:
         self._sources = sources
-        self.has_changed = sources.has_changed
+        self.has_changed, self.let_go = sources.has_changed, sources.let_go
 
     def ready(self, dataset_id: str) -> SourceFile | None:
         """Return what is known if that takes no more than a system call or two, else None."""

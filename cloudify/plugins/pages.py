@@ -10,6 +10,7 @@ from starlette.staticfiles import StaticFiles
 from xpublish.plugins import Plugin, hookimpl
 
 import cloudify
+from cloudify.catalog.catalog import Standing
 from cloudify.datasets.shelf import Shelf
 from cloudify.http.deps import DatasetIds
 from cloudify.http.hosts import root_url
@@ -27,8 +28,8 @@ class PagesPlugin(Plugin):
     name: str = "cloudify_pages"
     settings: Settings
     shelf: Shelf
+    standing: Standing
     report: PluginReport
-    title: str = ""
 
     @hookimpl
     def app_router(self) -> APIRouter:
@@ -39,15 +40,19 @@ class PagesPlugin(Plugin):
             """What this server serves: a page for browsers, JSON for programs or with `?f=json`."""
             root = root_url(request, self.settings)
             rows = [self._describe(root, dataset_id) for dataset_id in dict.fromkeys(ids)]
-            title = self.title or "cloudify"
+            title = self.standing.catalog.title or "cloudify"
+            faults = [fault.public() for fault in self.standing.catalog.faults]
             if wants_html(request):
                 return render_page(
-                    "landing.html", request.scope, root=root, title=title, datasets=rows, report=self.report
-                )
+                    "landing.html", request.scope,
+                    root=root, title=title, datasets=rows, report=self.report, faults=faults,
+                )  # fmt: skip
             links = {
                 name: f"{root}/{name}" for name in ("datasets", "plugins", "health", "ready", "docs", "openapi.json")
             }
             content = {"title": title, "cloudify": cloudify.__version__, "links": links, "datasets": rows}
+            if faults:
+                content["faults"] = faults
             return JSONResponse(content, headers={"vary": "Accept"})
 
         def api_docs(request: Request) -> Response:

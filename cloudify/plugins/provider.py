@@ -31,10 +31,4 @@ class ProviderPlugin(Plugin):
         UnreadableDatasetError
             If the dataset cannot be opened.
         """
-        if dataset_id not in self.shelf:
-            return None
-        tree = self.shelf.get(dataset_id).tree
-        node = tree[group] if group else tree
-        if not isinstance(node, xr.DataTree):
-            raise KeyError(group)
-        return node.copy()  # xpublish writes into the attributes of what it gets
+        return self.shelf.tree(dataset_id, group) if dataset_id in self.shelf else None

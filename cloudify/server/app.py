@@ -1,17 +1,19 @@
 """``cloudify.Server``: datasets or a catalog in, an ASGI application out."""
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import xarray as xr
 from asgi_correlation_id import CorrelationIdMiddleware
 from starlette.types import ASGIApp
+from xpublish.plugins import Plugin
 from xpublish.rest import Rest
 
 import cloudify
-from cloudify.catalog.catalog import Catalog
-from cloudify.catalog.targets import read_targets
+from cloudify.catalog.catalog import Catalog, Fault, Standing
+from cloudify.catalog.survey import Survey
 from cloudify.datasets.shelf import Shelf
 from cloudify.datasets.split import split_entries
 from cloudify.datasets.stored import without_slashes
@@ -25,7 +27,11 @@ from cloudify.model.entry import is_valid_id, suggest_id
 from cloudify.server.discovery import load_plugins
 from cloudify.server.failures import LastResort, answer_failures
 from cloudify.server.objects import is_object, load_object
+from cloudify.server.watcher import Watcher
 from cloudify.settings import Settings, load_settings
+
+LOGGED_IDS = 12
+"""Most ids in one line of the log."""
 
 log = logging.getLogger(__name__)
 Datasets = Mapping[str, xr.Dataset | xr.DataTree]
@@ -37,11 +43,14 @@ class Server:
     Parameters
     ----------
     datasets
-        Datasets by id, or a catalog, or the path of a catalog, file or directory, or a URL.
+        Datasets by id, or a catalog, or the path of a catalog, file or directory, or a URL, or a survey of several.
+        What is given by path is watched: what comes, goes and changes there shows while the server runs.
     settings
         Default: those of the environment and the settings file.
     objects
         More datasets by id, beside those of a catalog.
+    plugins
+        More plugins, beside those that are found by their entry points: providers of datasets, for example.
 
     Raises
     ------
@@ -53,26 +62,27 @@ class Server:
 
     def __init__(
         self,
-        datasets: Datasets | Catalog | str | Path,
+        datasets: Datasets | Catalog | Survey | str | Path,
         *,
         settings: Settings | None = None,
         objects: Datasets | None = None,
+        plugins: Iterable[Plugin] = (),
     ) -> None:
         self.settings = settings if settings is not None else load_settings()
         objects = dict(objects or {})
-        if isinstance(datasets, Catalog):
-            self.catalog = datasets
-        elif isinstance(datasets, str | Path):
-            self.catalog = read_targets([str(datasets)], self.settings)
-        else:
-            self.catalog = Catalog()
+        if isinstance(datasets, Mapping):
             objects.update(datasets)
+            datasets = Catalog()
         for dataset_id in objects:
             if not is_valid_id(dataset_id):
                 raise InvalidIdError(dataset_id, suggest_id(dataset_id))
-        self.catalog = split_entries(self.catalog, self.settings)
-        for fault in self.catalog.faults:
-            log.warning("catalog fault", extra={"fault": str(fault)})
+        if isinstance(datasets, str | Path):
+            datasets = Survey([str(datasets)], reserved=objects, settings=self.settings)
+        survey = Survey([]) if isinstance(datasets, Catalog) else datasets
+        said = datasets if isinstance(datasets, Catalog) else survey.read()
+        self.standing = Standing(split_entries(said, self.settings))
+        self._log_faults(self.catalog.faults)
+        self.watcher = Watcher(survey, self.adopt, self.settings.reread_s)
         self.shelf = Shelf(
             self.catalog.entries,
             limit=self.settings.open_datasets,
@@ -80,11 +90,16 @@ class Server:
             timeout_s=self.settings.remote_timeout_s,
             settings=self.settings,
         )
-        parts = {"settings": self.settings, "shelf": self.shelf, "title": self.catalog.title}
-        plugins, self.report = load_plugins(parts)
-        app_kws = {"title": "cloudify", "version": cloudify.__version__, "docs_url": None, "redoc_url": None}
+        parts = {"settings": self.settings, "shelf": self.shelf, "standing": self.standing}
+        found, self.report = load_plugins(parts | {"title": self.catalog.title})
+        app_kws = {
+            "title": "cloudify", "version": cloudify.__version__, "docs_url": None, "redoc_url": None,
+            "lifespan": self._watched,
+        }  # fmt: skip
         served = {key: without_slashes(value) for key, value in objects.items()}
-        self.rest = Rest(served, plugins=plugins, app_kws=app_kws)
+        self.rest = Rest(served, plugins=found, app_kws=app_kws)
+        for plugin in plugins:
+            self.rest.register_plugin(plugin)
         self.app = self._wrap()
 
     @classmethod
@@ -103,7 +118,42 @@ class Server:
                 objects |= load_object(target)
             else:
                 others.append(target)
-        return cls(read_targets(others, settings), settings=settings, objects=objects)
+        return cls(Survey(others, reserved=objects, settings=settings), settings=settings, objects=objects)
+
+    @property
+    def catalog(self) -> Catalog:
+        """What the targets said when they were read last."""
+        return self.standing.catalog
+
+    def adopt(self, said: Catalog) -> None:
+        """Serve what a new reading of the targets says; datasets whose entries did not change stay open.
+
+        Called by the watcher; requests under way finish with what they have begun to read.
+        """
+        before, catalog = self.catalog, split_entries(said, self.settings)
+        changes = self.shelf.replace(catalog.entries)
+        self.standing.catalog = catalog
+        for verb in ("added", "removed", "changed"):
+            ids = getattr(changes, verb)
+            if ids:
+                extra = {"datasets": len(ids), "ids": list(ids[:LOGGED_IDS])}
+                log.info("datasets were %s", verb, extra=extra)
+        self._log_faults(fault for fault in catalog.faults if fault not in before.faults)
+
+    @staticmethod
+    def _log_faults(faults: Iterable[Fault]) -> None:
+        for fault in faults:
+            log.warning("catalog fault", extra={"fault": str(fault)})
+
+    @asynccontextmanager
+    async def _watched(self, _app: object) -> AsyncIterator[None]:
+        """Watch the targets as long as an ASGI server runs the application."""
+        if self.settings.watch:
+            self.watcher.start()
+        try:
+            yield
+        finally:
+            self.watcher.stop()
 
     def serve(self) -> None:
         """Serve until SIGTERM or Ctrl-C.

@@ -41,7 +41,7 @@ def run(app: ASGIApp, sock: socket.socket, settings: Settings) -> None:
         app,
         http=Protocol,
         loop="uvloop",
-        lifespan="off",
+        lifespan="auto",
         log_config=None,
         access_log=settings.access_log,
         timeout_graceful_shutdown=max(1, int(settings.shutdown_s)),

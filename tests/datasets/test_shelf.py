@@ -3,8 +3,10 @@
 import gc
 import os
 import shutil
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -12,8 +14,10 @@ import pytest
 import xarray as xr
 
 from cloudify.datasets import open as opening
+from cloudify.datasets.objects import FolderObjects
 from cloudify.datasets.opened import Opened
-from cloudify.datasets.shelf import Shelf
+from cloudify.datasets.shelf import Replaced, Shelf
+from cloudify.datasets.source import ChangedError
 from cloudify.errors import UnknownDatasetError, UnreadableDatasetError
 from cloudify.model.entry import Entry
 
@@ -159,3 +163,124 @@ def test_unknown_ids_are_unknown(files: list[Entry]) -> None:
     for method in (held.get, held.peek):
         with pytest.raises(UnknownDatasetError):
             method("7")
+
+
+def test_other_entries_take_the_place_of_those_there_are_and_equal_ones_stay_open(files: list[Entry]) -> None:
+    held = shelf(*files[:3])
+    opened = [held.get(name) for name in "012"]
+    same, other = Entry("0", "netcdf", files[0].href), Entry("1", "netcdf", files[4].href)
+    assert held.replace([other, same, files[3]]) == Replaced(added=("3",), removed=("2",), changed=("1",))
+    assert held.ids() == ["1", "0", "3"]
+    assert held.peek("0") is opened[0]
+    assert held.peek("1") is None
+    assert held.get("1").groups["/"]["v"].values.tolist() == [4.0] * 4
+    assert held.has_changed("1", opened[1].token)
+    assert held.has_changed("2", opened[2].token)  # who reads it has what belongs to nothing
+    assert opened[1].groups["/"]["v"].values.tolist() == [1.0] * 4
+    with pytest.raises(UnknownDatasetError):
+        held.get("2")
+    assert held.failure("2") == ""
+
+
+def test_a_dataset_replaced_while_it_was_opened_is_for_those_who_asked_before(
+    files: list[Entry], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began, may_end = Event(), Event()
+    real = opening.open_entry
+
+    def slow(entry: Entry, **given: Any) -> Opened:
+        if entry is files[0]:
+            began.set()
+            assert may_end.wait(10)
+        return real(entry, **given)
+
+    monkeypatch.setattr("cloudify.datasets.shelf.open_entry", slow)
+    held = shelf(files[0])
+    with ThreadPoolExecutor(1) as pool:
+        early = pool.submit(held.get, "0")
+        assert began.wait(10)
+        held.replace([Entry("0", "netcdf", files[1].href)])
+        assert held.get("0").groups["/"]["v"].values.tolist() == [1.0] * 4
+        may_end.set()
+        assert early.result().groups["/"]["v"].values.tolist() == [0.0] * 4
+    assert held.get("0").groups["/"]["v"].values.tolist() == [1.0] * 4
+
+
+def test_a_failure_is_forgotten_when_its_source_has_changed(tmp_path: Path) -> None:
+    path = tmp_path / "a.nc"
+    path.write_bytes(b"CDF")
+    held = shelf(Entry("a", "netcdf", str(path)))
+    with pytest.raises(UnreadableDatasetError):
+        held.get("a")
+    assert held.failure("a")
+    path.unlink()
+    xr.Dataset({"v": ("x", [1.0])}).to_netcdf(path)
+    assert held.failure("a") == ""
+    end = time.monotonic() + 1.5  # less than what a failure that stands is remembered for
+    while True:
+        try:
+            assert held.get("a").groups["/"]["v"].values.tolist() == [1.0]
+            break
+        except UnreadableDatasetError:
+            assert time.monotonic() < end
+            time.sleep(0.02)
+
+
+def test_a_file_is_opened_when_nobody_has_written_it_for_a_moment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A write sets the time when it begins: what is as old as the file says may be half of it."""
+    path = tmp_path / "a.nc"
+    xr.Dataset({"v": ("x", [1.0])}).to_netcdf(path)
+    held = shelf(Entry("a", "netcdf", str(path)))
+    os.utime(path)
+    held.get("a")
+    assert time.time_ns() - path.stat().st_mtime_ns >= 50_000_000
+    monkeypatch.setattr("cloudify.datasets.open.sleep", lambda _: os.utime(path))  # its writer goes on
+    os.utime(path)
+    with pytest.raises(UnreadableDatasetError, match="is being written; try again"):
+        held.get("a")
+
+
+def test_a_change_beyond_the_bounded_listing_is_met_by_who_reads_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cloudify.datasets.token.LISTED", 1)  # the root of the store, and none of its chunks
+    store = tmp_path / "a.zarr"
+    xr.Dataset({"v": ("x", np.arange(4.0))}).to_zarr(store, zarr_format=3)
+    held = shelf(Entry("a", "zarr", str(store)), check_s=60)
+    before = held.get("a")
+    chunk = store / "v" / "c" / "0"
+    chunk.write_bytes(chunk.read_bytes())
+    with pytest.raises(ChangedError) as caught:
+        before.groups["/"]["v"].load()
+    assert caught.value.at_ns == chunk.stat().st_mtime_ns
+    assert held.get("a") is before
+    held.let_go("a", caught.value.at_ns)
+    after = held.get("a")
+    assert after.token != before.token
+    assert after.groups["/"]["v"].values.tolist() == [0, 1, 2, 3]
+
+
+def test_a_folder_is_read_as_it_was_or_not_at_all(tmp_path: Path) -> None:
+    root = tmp_path / "store"
+    (root / "v").mkdir(parents=True)
+    (root / "v" / "0").write_bytes(b"old")
+    objects = FolderObjects(str(root), 0)
+    assert objects.read("v/0", limit_nbytes=9) == b"old"
+    assert objects.read("v/1", limit_nbytes=9) is None
+    assert objects.read("w/1", limit_nbytes=9) is None
+    root.rename(tmp_path / "away")
+    (root / "v").mkdir(parents=True)
+    (root / "v" / "0").write_bytes(b"new")
+    assert objects.read("v/0", limit_nbytes=9) == b"old"
+    (tmp_path / "away" / "v" / "0").unlink()
+    for key in ("v/0", "v/1"):  # the second never was there, but nothing tells
+        with pytest.raises(ChangedError):
+            objects.read(key, limit_nbytes=9)
+    shutil.rmtree(tmp_path / "away")
+    with pytest.raises(ChangedError):
+        objects.read("w/1", limit_nbytes=9)
+    handles = open_files(tmp_path)
+    del objects
+    assert open_files(tmp_path) <= handles

@@ -27,7 +27,7 @@ DEMO = PROJECT / "cloudify" / "demo"
 
 
 def server(*targets: Path | str, **settings: Any) -> Server:
-    return Server(read_targets(map(str, targets)), settings=Settings.load(token_check_s=0, **settings))
+    return Server(read_targets(map(str, targets)), settings=Settings.load(token_check_s=0, settle_s=0, **settings))
 
 
 def problem(answer: httpx.Response, status: int, code: str) -> str:
