@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
-from cloudify.catalog.driver import is_url
+from cloudify.catalog.driver import absolute_href, is_url
 from cloudify.catalog.egress import Network, is_allowed, parse_networks
 from cloudify.catalog.unfit import UnfitError, shown
 from cloudify.settings import Settings
@@ -108,11 +108,12 @@ class Base:
         return dict(given) | ({"anonymous": True} if is_s3 else {})
 
     def _local(self, href: str) -> str:
-        if is_url(href) and (not self.folder or urlsplit(href).scheme in SCHEMES):
+        if is_url(href) and urlsplit(href).scheme in SCHEMES:
             return href
-        path = self._path(href)
-        found = realpath(Path(self.href).parent / Path(path).expanduser())
-        if self.folder and not f"{found}/".startswith(self.folder):
+        if not self.folder:
+            return absolute_href(href, Path(self.href).parent)
+        found = realpath(Path(self.href).parent / Path(self._path(href)).expanduser())
+        if not f"{found}/".startswith(self.folder):
             raise UnfitError("a file in the folder of the catalog or below, or a URL", shown(href))
         return found
 
