@@ -128,12 +128,14 @@ def served_ids(found: Iterable[Found]) -> dict[Found, str]:
     groups: dict[str, list[Found]] = {}
     for item in dict.fromkeys(found):
         groups.setdefault(_id(item, 0), []).append(item)
-    return {item: name for group in groups.values() for item, name in _tell_apart(group).items()}
+    ids: dict[Found, str] = {}
+    for name, group in groups.items():
+        ids |= _tell_apart(group) if len(group) > 1 else {group[0]: name}
+    return ids
 
 
 def _tell_apart(group: list[Found]) -> dict[Found, str]:
-    deepest = max(len(item.path.parents) for item in group)
-    for parents in range(deepest if len(group) > 1 else 1):
+    for parents in range(1, max(len(item.path.parents) for item in group)):
         names = [_id(item, parents) for item in group]
         if len(set(names)) == len(names):
             return dict(zip(group, names, strict=True))
