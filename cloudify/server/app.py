@@ -15,6 +15,8 @@ from cloudify.catalog.targets import read_targets
 from cloudify.datasets.shelf import Shelf
 from cloudify.datasets.split import split_entries
 from cloudify.datasets.stored import without_slashes
+from cloudify.datasets.summaries import Summaries
+from cloudify.datasets.survey import Survey
 from cloudify.errors import InvalidIdError
 from cloudify.http.compression import CompressText
 from cloudify.http.cors import PublicReads
@@ -80,7 +82,11 @@ class Server:
             timeout_s=self.settings.remote_timeout_s,
             settings=self.settings,
         )
-        parts = {"settings": self.settings, "shelf": self.shelf, "title": self.catalog.title}
+        self.summaries = Summaries(self.settings.data_dir / "summaries")
+        self.survey = Survey(self.shelf, self.summaries, self.settings)
+        parts = {
+            "settings": self.settings, "shelf": self.shelf, "summaries": self.summaries, "title": self.catalog.title,
+        }  # fmt: skip
         plugins, self.report = load_plugins(parts)
         app_kws = {"title": "cloudify", "version": cloudify.__version__, "docs_url": None, "redoc_url": None}
         served = {key: without_slashes(value) for key, value in objects.items()}
@@ -115,7 +121,9 @@ class Server:
         """
         from cloudify.server.run import listen, run  # noqa: PLC0415  # uvicorn, for those who run it themselves
 
-        run(self.app, listen(self.settings.host, self.settings.port), self.settings)
+        sock = listen(self.settings.host, self.settings.port)
+        with self.survey:
+            run(self.app, sock, self.settings)
 
     def dataset_ids(self) -> list[str]:
         """Return the id of every dataset, whoever provides it, each once."""
