@@ -67,6 +67,10 @@ class Settings(BaseSettings):
     read_threads: int = Field(16, ge=1, description="reads of chunks at once in one process")
     remote_timeout_s: float = Field(30.0, gt=0, description="longest wait for a remote source")
 
+    summary_timeout_s: float = Field(
+        30.0, ge=0, description="longest the background pass spends on summarising one dataset; 0: no pass"
+    )
+
     dask_address: str | None = Field(
         None, description="Dask scheduler that computes chunks of lazy datasets, e.g. tls://10.0.0.1:8786"
     )

@@ -12,6 +12,11 @@
         description: ...
         license: CC-BY-4.0
         keywords: [ocean, monthly]
+        version: "1.2"
+        citation: ...              # how it is cited
+        links: [{rel: derived_from, href: "https://example.org/run-7", title: ...}]
+        bbox: [-30, 20, 45, 75]    # west, south, east, north, where the coordinates do not tell
+        interval: [2005-01-01, 2005-12-31]
         immutable: true            # the source never changes
         codec: zstd                # or blosc, gzip, none
         options: {}                # given to the opener
@@ -33,8 +38,10 @@ from cloudify.catalog.driver import guess_driver
 from cloudify.catalog.intake import is_intake, read_intake
 from cloudify.catalog.nodes import NotPlainError, compose, construct, pairs
 from cloudify.catalog.preparation import read_preparation
+from cloudify.catalog.stated import OURS, parse_bbox, parse_interval, parse_link
 from cloudify.catalog.unfit import UnfitError
-from cloudify.model.entry import CODECS, Entry, is_valid_id, suggest_id
+from cloudify.model.entry import CODECS, Entry, Link, is_valid_id, suggest_id
+from cloudify.model.extent import Bbox, Interval
 from cloudify.model.preparation import Preparation
 from cloudify.settings import Settings, load_settings
 
@@ -144,6 +151,40 @@ class _Reader:
         self._fault(node, "a list of texts")
         return ()
 
+    def _links(self, node: yaml.Node) -> tuple[Link, ...]:
+        if not isinstance(node, yaml.SequenceNode):
+            self._fault(node, "a list of links, each with `rel` and `href`")
+            return ()
+        return tuple(link for link in map(self._link, node.value) if link is not None)
+
+    def _link(self, node: yaml.Node) -> Link | None:
+        expected = "a link with `rel` and `href`"
+        fields = dict(self._pairs(node, expected, known=("rel", "href", "title")))
+        texts = {name: self._text(value) for name, value in fields.items()}
+        if isinstance(node, yaml.MappingNode) and not {"rel", "href"} <= set(texts):
+            self._fault(node, expected)
+        elif texts:
+            link = parse_link(**texts)
+            if link is None:
+                expected = (
+                    f"a relation other than {', '.join(sorted(OURS))}, and an http or https URL without a password"
+                )
+                self._fault(node, expected, f"{texts['rel'][:40]!r}")  # the URL may hold a password
+            return link
+        return None
+
+    def _bbox(self, node: yaml.Node) -> Bbox | None:
+        bbox = parse_bbox(self._texts(node)) if isinstance(node, yaml.SequenceNode) else None
+        if bbox is None:
+            self._fault(node, "[west, south, east, north] in degrees, longitudes in -180..180")
+        return bbox
+
+    def _interval(self, node: yaml.Node) -> Interval | None:
+        interval = parse_interval(self._texts(node)) if isinstance(node, yaml.SequenceNode) else None
+        if interval is None:
+            self._fault(node, "[start, end] as ISO dates or times, e.g. [2005-01-01, 2005-12-31]")
+        return interval
+
     def _flag(self, node: yaml.Node) -> bool:
         if node.tag != "tag:yaml.org,2002:bool":
             self._fault(node, "true or false")
@@ -173,6 +214,7 @@ class _Reader:
 
     _READERS: ClassVar[dict[str, Callable[["_Reader", yaml.Node], object]]] = {
         "title": _text, "description": _text, "license": _text, "keywords": _texts,
+        "version": _text, "citation": _text, "links": _links, "bbox": _bbox, "interval": _interval,
         "immutable": _flag, "codec": _codec, "options": _options, "prepare": _prepare,
     }  # fmt: skip
 

@@ -37,7 +37,8 @@ def serve_targets(targets: Sequence[str], *, open_page: bool, **options: object)
                 import webbrowser
 
                 webbrowser.open(url)
-            run(server.app, sock, settings)
+            with server.summary_pass:
+                run(server.app, sock, settings)
     print("cloudify: ended", flush=True)
 
 

@@ -4,6 +4,9 @@ from collections.abc import Mapping
 
 import xarray as xr
 
+_UNDECODABLE = (ValueError, OverflowError, TypeError, AttributeError)
+"""The last two where an attribute that should be text is a number or a list."""
+
 
 def decode_groups(groups: Mapping[str, xr.Dataset]) -> xr.DataTree:
     """Decode every group by the CF conventions and join them to a tree, lazily.
@@ -15,9 +18,10 @@ def decode_groups(groups: Mapping[str, xr.Dataset]) -> xr.DataTree:
 
 def decode(ds: xr.Dataset) -> xr.Dataset:
     """Decode one group."""
+    ds = ds.copy()  # xarray takes the attribute `coordinates` away from decoded times, which it passes on as they are
     try:
         return xr.decode_cf(ds)
-    except (ValueError, OverflowError):
+    except _UNDECODABLE:
         strange = [name for name, variable in ds.variables.items() if not _decodes(ds, str(name), variable)]
         return xr.decode_cf(ds.drop_vars(strange)).assign({name: ds[name] for name in strange})
 
@@ -27,6 +31,6 @@ def _decodes(ds: xr.Dataset, name: str, variable: xr.Variable) -> bool:
     names = [name, bounds] if isinstance(bounds, str) and bounds in ds.variables else [name]
     try:
         xr.decode_cf(xr.Dataset({n: ds.variables[n] for n in names}))
-    except (ValueError, OverflowError):
+    except _UNDECODABLE:
         return False
     return True

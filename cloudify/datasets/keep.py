@@ -15,11 +15,14 @@ class Keep:
     Parameters
     ----------
     limit_nbytes
-        Most bytes of all files; those used least recently go first.
+        Most bytes of all files, give or take a sixteenth, after which they are counted; those used least recently go
+        first.
     """
 
     def __init__(self, folder: Path, limit_nbytes: int) -> None:
         self._folder, self._limit_nbytes = folder, limit_nbytes
+        self._unseen_nbytes = limit_nbytes
+        """Written since the files were counted; all of them, at first."""
 
     def get(self, name: str) -> bytes | None:
         """Return what was put under `name`, None where it is not there or cannot be read."""
@@ -45,7 +48,10 @@ class Keep:
                 except OSError:
                     Path(file.name).unlink(missing_ok=True)
                     raise
-            self._prune()
+            self._unseen_nbytes += len(data)
+            if self._unseen_nbytes > self._limit_nbytes // 16:
+                self._unseen_nbytes = 0
+                self._prune()
         except OSError as error:
             log.warning("cannot keep a file", extra={"name_": name, "reason": error.strerror})
 

@@ -66,9 +66,13 @@ class Lookup:
         UnreadableDatasetError
             If it cannot be opened.
         """
-        shelf = self.shelf_of(dataset_id)
-        opened = shelf.get(dataset_id) if shelf is not None else self._foreign_dataset(dataset_id)
+        opened = self.opened(dataset_id)
         return opened, opened.derived(HIERARCHY, self.lay_out)
+
+    def opened(self, dataset_id: str) -> Opened:
+        """Return a dataset as the source is now, without a hierarchy. Blocks; raises as `open` does."""
+        shelf = self.shelf_of(dataset_id)
+        return shelf.get(dataset_id) if shelf is not None else self._foreign_dataset(dataset_id)
 
     def find(self, dataset_id: str) -> Hierarchy:
         """Return a hierarchy, as `open`."""

@@ -6,8 +6,11 @@ from typing import Any
 from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from cloudify.errors import CloudifyError
+from cloudify.http.cors import PublicReads
+from cloudify.http.heads import Heads
 from cloudify.http.problems import Problem
 
 
@@ -25,3 +28,11 @@ class ProblemRoute(APIRoute):
                 return Problem.of(error).response(request.scope)
 
         return guarded
+
+
+class PublicRoute(ProblemRoute):
+    """A route for GET that answers HEAD, and any origin, under a plain ``xpublish.Rest`` too."""
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request; the router passes on those of every method."""
+        await PublicReads(Heads(super().handle))(scope, receive, send)

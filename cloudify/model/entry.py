@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
 
+from cloudify.model.extent import Bbox, Interval
 from cloudify.model.preparation import NOTHING, Preparation
 
 CodecName = Literal["zstd", "blosc", "gzip", "none"]
@@ -33,6 +34,17 @@ def suggest_id(text: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class Link:
+    """Something elsewhere that a dataset has to do with: where it came from, its licence, how it is cited."""
+
+    rel: str
+    """What it is to the dataset, e.g. ``derived_from``, ``via``, ``cite-as``, ``license``."""
+    href: str
+    """An http or https URL without a password. Shown to everybody."""
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One dataset as a catalog describes it; nothing of it has been opened."""
 
@@ -45,6 +57,13 @@ class Entry:
     description: str = ""
     license: str = ""
     keywords: tuple[str, ...] = ()
+    version: str = ""
+    citation: str = ""
+    links: tuple[Link, ...] = ()
+    bbox: Bbox | None = None
+    """Where the data is, by the operator's word; nothing is read to find out."""
+    interval: Interval | None = None
+    """When."""
     immutable: bool = False
     """The operator's word that the source never changes."""
     codec: CodecName = "zstd"

@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 from xpublish.plugins import Dependencies, Plugin, hookimpl
 
-from cloudify.datasets.grid import grid_of, is_bounds, time_axes
+from cloudify.datasets.grid import conventional, grid_of, is_bounds, time_axes
 from cloudify.datasets.prepare import left_alone
 from cloudify.http.checks import Checked, report
 from cloudify.http.lookup import Lookup
@@ -43,7 +43,7 @@ def check_metadata(checked: Checked) -> Iterator[Finding]:
         yield Finding("prepare", subject, "limited", reason, "unpack it in the source, if its size matters")
     for node in checked.opened.tree.subtree:
         prefix = "" if node.path == "/" else f"{node.path.strip('/')}/"
-        ds = node.to_dataset(inherit=True)
+        ds = conventional(node.to_dataset(inherit=True))
         yield from _check_times(ds, prefix)
         yield from _check_variables(ds, prefix)
 

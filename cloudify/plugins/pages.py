@@ -1,5 +1,6 @@
 """``GET /``: the landing page; ``/docs``: the API documentation; ``/static/{name}``: what pages are made of."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from fastapi import APIRouter
@@ -12,12 +13,50 @@ from xpublish.plugins import Plugin, hookimpl
 import cloudify
 from cloudify.catalog.catalog import Standing
 from cloudify.datasets.shelf import Shelf
+from cloudify.datasets.summaries import Summaries
 from cloudify.http.deps import DatasetIds
 from cloudify.http.hosts import root_url
 from cloudify.http.negotiate import wants_html
 from cloudify.http.pages import WEB, render_page
 from cloudify.http.report import PluginReport
 from cloudify.settings import Settings
+
+LINKS = (
+    "datasets", "stac-collection-all.json", "intake.yaml", "plugins", "health", "ready", "docs", "openapi.json",
+)  # fmt: skip
+PER_PAGE = 100
+LONGEST_QUERY = 200
+
+
+@dataclass(frozen=True, slots=True)
+class FoundRows:
+    """One page of the datasets that a visitor looks for."""
+
+    query: str
+    rows: list[dict[str, Any]]
+    count: int
+    """On all pages."""
+    page: int
+    """Counted from 1."""
+    pages: int
+
+
+def find_rows(rows: list[dict[str, Any]], query: str, page: str) -> FoundRows:
+    """Return a page of the rows in which every word of `query` stands; a page that is none is the nearest there is.
+
+    >>> rows = [{"id": f"d{n}", "title": "Ice" if n % 2 else "Sea", "description": ""} for n in range(300)]
+    >>> found = find_rows(rows, "sea D1", "9")
+    >>> found.count, found.page, found.pages, found.rows[0]["id"]
+    (55, 1, 1, 'd10')
+    """
+    query = " ".join(query[:LONGEST_QUERY].split())
+    words = query.lower().split()
+    if words:
+        texts = (f"{row['id']} {row['title']} {row['description']}".lower() for row in rows)
+        rows = [row for row, text in zip(rows, texts, strict=True) if all(word in text for word in words)]
+    pages = max(1, -(-len(rows) // PER_PAGE))
+    number = min(pages, max(1, int(page))) if page.isdecimal() and len(page) < 10 else 1  # noqa: PLR2004
+    return FoundRows(query, rows[(number - 1) * PER_PAGE : number * PER_PAGE], len(rows), number, pages)
 
 
 class PagesPlugin(Plugin):
@@ -29,6 +68,7 @@ class PagesPlugin(Plugin):
     settings: Settings
     shelf: Shelf
     standing: Standing
+    summaries: Summaries
     report: PluginReport
 
     @hookimpl
@@ -43,14 +83,20 @@ class PagesPlugin(Plugin):
             title = self.standing.catalog.title or "cloudify"
             faults = [fault.public() for fault in self.standing.catalog.faults]
             if wants_html(request):
+                query = request.query_params
+                found = find_rows(rows, query.get("q", ""), query.get("page", ""))
                 return render_page(
                     "landing.html", request.scope,
-                    root=root, title=title, datasets=rows, report=self.report, faults=faults,
+                    root=root, title=title, total=len(rows), found=found, report=self.report, faults=faults,
                 )  # fmt: skip
-            links = {
-                name: f"{root}/{name}" for name in ("datasets", "plugins", "health", "ready", "docs", "openapi.json")
+            known = self.summaries.count(filter(None, map(self.shelf.entry, self.shelf.ids())))
+            content = {
+                "title": title,
+                "cloudify": cloudify.__version__,
+                "links": {name: f"{root}/{name}" for name in LINKS},
+                "summarised": {"known": known, "of": len(self.shelf.ids())},
+                "datasets": rows,
             }
-            content = {"title": title, "cloudify": cloudify.__version__, "links": links, "datasets": rows}
             if faults:
                 content["faults"] = faults
             return JSONResponse(content, headers={"vary": "Accept"})

@@ -17,6 +17,8 @@ from cloudify.catalog.survey import Survey
 from cloudify.datasets.shelf import Shelf
 from cloudify.datasets.split import split_entries
 from cloudify.datasets.stored import without_slashes
+from cloudify.datasets.summaries import Summaries
+from cloudify.datasets.summary_pass import SummaryPass
 from cloudify.errors import InvalidIdError
 from cloudify.http.compression import CompressText
 from cloudify.http.cors import PublicReads
@@ -90,7 +92,11 @@ class Server:
             timeout_s=self.settings.remote_timeout_s,
             settings=self.settings,
         )
-        parts = {"settings": self.settings, "shelf": self.shelf, "standing": self.standing}
+        self.summaries = Summaries(self.settings.data_dir / "summaries")
+        self.summary_pass = SummaryPass(self.shelf, self.summaries, self.settings)
+        parts = {
+            "settings": self.settings, "shelf": self.shelf, "standing": self.standing, "summaries": self.summaries,
+        }  # fmt: skip
         found, self.report = load_plugins(parts | {"title": self.catalog.title})
         app_kws = {
             "title": "cloudify", "version": cloudify.__version__, "docs_url": None, "redoc_url": None,
@@ -165,7 +171,9 @@ class Server:
         """
         from cloudify.server.run import listen, run  # noqa: PLC0415  # uvicorn, for those who run it themselves
 
-        run(self.app, listen(self.settings.host, self.settings.port), self.settings)
+        sock = listen(self.settings.host, self.settings.port)
+        with self.summary_pass:
+            run(self.app, sock, self.settings)
 
     def dataset_ids(self) -> list[str]:
         """Return the id of every dataset, whoever provides it, each once."""

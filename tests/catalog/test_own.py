@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from cloudify.catalog.own import read_catalog
-from cloudify.model.entry import Entry
+from cloudify.model.entry import Entry, Link
 from cloudify.model.preparation import Preparation
 
 WHOLE = """\
@@ -16,6 +16,13 @@ datasets:
     href: data/sst.nc
     title: Sea surface temperature
     keywords: [ocean, monthly]
+    version: 1.2
+    citation: A. Author (2026)
+    links:
+      - {rel: derived_from, href: "https://example.org/run-7", title: The run}
+      - {rel: cite-as, href: "https://doi.example.org/10.5/x"}
+    bbox: [170, -10.5, -170, 10]
+    interval: [2005-01-01, 2005-12-31T12:00:00+01:00]
     immutable: true
     codec: blosc
     options: {group: deep}
@@ -52,6 +59,15 @@ FAULTS = {
     "drop nothing": ("  a: {href: x.nc, prepare: {drop: [~]}}", 2, "the name of a variable", "'~'"),
     "promote": ("  a: {href: x.nc, prepare: {promote: [a b]}}", 2, "a name without spaces", "'a b'"),
     "split": ("  a: {href: x.nc, prepare: {split: [lev]}}", 2, "the name of a dimension", "a list"),
+    "links": ("  a: {href: x.nc, links: https://example.org}", 2, "a list of links", "'https://example.org'"),
+    "link": ("  a:\n    href: x.nc\n    links:\n      - {rel: via}", 5, "a link with `rel` and `href`", "a mapping"),
+    "file link": ("  a: {href: x.nc, links: [{rel: via, href: 'file:///x'}]}", 2, "a relation other than", "'via'"),
+    "own link": ("  a: {href: x.nc, links: [{rel: self, href: 'http://x.org'}]}", 2, "a relation other", "'self'"),
+    "password": ("  a: {href: x.nc, links: [{rel: via, href: 'http://u:p@x.org'}]}", 2, "a relation other", "'via'"),
+    "bbox": ("  a: {href: x.nc, bbox: [0, -90, 360, 90]}", 2, "[west, south, east, north] in degrees", "a list"),
+    "no bbox": ("  a: {href: x.nc, bbox: global}", 2, "[west, south, east, north] in degrees", "'global'"),
+    "interval": ("  a: {href: x.nc, interval: [2005, 2006]}", 2, "[start, end] as ISO dates", "a list"),
+    "backwards": ("  a: {href: x.nc, interval: [2006-01-01, 2005-01-01]}", 2, "[start, end] as ISO dates", "a list"),
     "empty": ("  a:", 2, "a mapping with the key `href`", "nothing"),
     "twice": ("  good: {href: x.nc}", 2, "'good' once", "'good'"),
 }
@@ -73,6 +89,12 @@ def test_a_whole_catalog(tmp_path: Path) -> None:
     assert sst == Entry(
         "sst", "netcdf", str(tmp_path / "data/sst.nc"), "Sea surface temperature",
         keywords=("ocean", "monthly"), immutable=True, codec="blosc", options={"group": "deep"},
+        version="1.2", citation="A. Author (2026)",
+        links=(
+            Link("derived_from", "https://example.org/run-7", "The run"),
+            Link("cite-as", "https://doi.example.org/10.5/x"),
+        ),
+        bbox=(170.0, -10.5, -170.0, 10.0), interval=("2005-01-01T00:00:00Z", "2005-12-31T11:00:00Z"),
     )  # fmt: skip
     assert (far.driver, far.href) == ("zarr", "https://example.org/x.zarr")
 

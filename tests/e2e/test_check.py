@@ -63,6 +63,11 @@ def test_everything_odd_about_a_dataset_is_named_with_its_remedy(odd: xr.Dataset
         assert found["time", "d"] == ("works", "calendar 360_day: readers decode it with cftime", "")
         assert found["units", "bare"][0] == "limited"
         assert found["grid", "big"][1] == "no horizontal coordinates were found"
+        assert found["stac", ""] == (
+            "limited",
+            "its item does not say where it is: no longitudes and latitudes were found",
+            "give its coordinates CF units or standard names, or its catalog entry `bbox: [west, south, east, north]`",
+        )
         assert all(fix for verdict, _, fix in found.values() if verdict != "works")
         served = httpx.get(f"{url}/datasets/odd/zarr/zarr.json").json()["consolidated_metadata"]["metadata"]
         assert set(served) == {"a_b", "big", "tiny", "bare", "time", "d"}
@@ -74,6 +79,8 @@ def test_the_demo_is_well_but_for_its_ocean(demo: Any) -> None:
     assert verdict == "limited"
     assert {key for key, row in found.items() if row[0] != "works"} == {("time", "time"), ("units", "wet_c")}
     assert found["grid", "S"][1] == "unstructured: clon, clat"
+    assert found["stac", ""][0] == "works"
+    assert found["stac", ""][1].endswith("2098-11-18T00:00:00Z to 2098-11-18T23:59:59Z")
 
 
 def test_an_entry_that_cannot_be_opened_has_a_report_too(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The main job: a newcomer opens the demo's data with xarray, and it is what the files hold."""
 
 import base64
+import re
 import struct
 from pathlib import Path
 from typing import Any
@@ -83,7 +84,7 @@ def test_demo_prints_what_a_newcomer_needs(demo: Any) -> None:
     assert demo.printed[0] == "cloudify: starting ..."
     assert f"page      {demo.url}/" in printed
     assert "datasets  3: mpi-esm-tas, mpi-esm-wind, icon-ocean" in printed
-    assert "plugins   10 loaded, 0 failed" in printed
+    assert re.search(r"plugins +\d+ loaded, 0 failed", printed)
     assert (
         f'xr.open_dataset("{demo.url}/datasets/mpi-esm-tas/zarr", engine="zarr", chunks={{}}, zarr_format=3)' in printed
     )
