@@ -16,8 +16,6 @@ from typing import Any
 import httpx
 import pytest
 
-from cloudify.settings import load_settings
-
 PROJECT = Path(__file__).parents[1]
 DEMO = PROJECT / "cloudify" / "demo"
 
@@ -30,16 +28,6 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             if os.environ.get("CI") == "true":
                 pytest.fail(f"{program} is absent: make system-deps", pytrace=False)
             pytest.skip(f"{program} is absent: make system-deps")
-
-
-@pytest.fixture(scope="session", autouse=True)
-def own_data_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Servers inside this process keep their files here, not in the user's own data directory."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CLOUDIFY_DATA_DIR", str(tmp_path_factory.mktemp("data-dir")))
-        load_settings.cache_clear()
-        yield
-    load_settings.cache_clear()
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

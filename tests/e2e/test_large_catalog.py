@@ -16,7 +16,7 @@ import xarray as xr
 
 from cloudify import Server
 from cloudify.datasets import open as opening
-from cloudify.datasets import survey as surveying
+from cloudify.datasets import summary_pass
 from cloudify.datasets.opened import Opened
 from cloudify.model.entry import Entry
 from cloudify.settings import Settings
@@ -62,7 +62,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
         ids.append(entry.id)
         return real(entry, **given)
 
-    for module in ("shelf", "survey"):
+    for module in ("shelf", "summary_pass"):
         monkeypatch.setattr(f"cloudify.datasets.{module}.open_entry", counted)
     return ids
 
@@ -109,10 +109,10 @@ def test_a_list_of_ten_times_as_many_takes_ten_times_as_long_at_most(tmp_path: P
 def test_unknown_extents_come_from_the_background_pass(
     catalog: Path, tmp_path: Path, opened: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(surveying, "FIRST_S", 0.0)
-    monkeypatch.setattr(surveying, "PAUSE_S", 0.0005)
+    monkeypatch.setattr(summary_pass, "FIRST_S", 0.0)
+    monkeypatch.setattr(summary_pass, "PAUSE_S", 0.0005)
     server = Server(catalog, settings=Settings(data_dir=tmp_path))
-    with server.survey, running(server.app) as url:
+    with server.summary_pass, running(server.app) as url:
         deadline = time.monotonic() + 60
         while (found := httpx.get(f"{url}/", timeout=60).json()["summarised"])["known"] < ENTRIES:
             assert time.monotonic() < deadline, found
