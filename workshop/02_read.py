@@ -25,7 +25,7 @@ url = server.enter_context(running(cloudify.Server(Path(cloudify.__file__).paren
 # %%
 wind = xr.open_dataset(f"{url}/datasets/mpi-esm-wind/zarr", engine="zarr", chunks={}, zarr_format=3)
 print(wind[["uas", "vas"]])
-print("months in each chunk:", wind["uas"].chunks[0])
+print("months in each chunk:", wind["uas"].chunksizes["time"])
 
 # %% [markdown]
 # Computing reads what is needed and no more: for July one chunk of each variable.
@@ -40,20 +40,20 @@ print(f"strongest mean wind of July: {float(speed.max()):.2f} m/s")
 
 # %%
 ds = xr.open_dataset(f"{url}/datasets/mpi-esm-tas/zarr", engine="zarr", chunks={}, zarr_format=3)
-tas = ds["tas"].weighted(np.cos(np.deg2rad(ds["lat"]))).mean()
-print(f"mean temperature of 2005: {float(tas):.2f} K")
+area = xr.DataArray(np.cos(np.deg2rad(ds["lat"])))
+print(f"mean temperature of 2005: {float(ds['tas'].weighted(area).mean()):.2f} K")
 
 # %% [markdown]
 # ## The bytes as they are stored
 #
-# `/zarr` encodes chunks anew: compressed, little-endian, every source alike. `/kerchunk` passes on the very bytes of the
-# source, which costs the server least. It opens with kerchunk's engine, or with zarr's.
+# `/zarr` encodes chunks anew: compressed, little-endian, every source alike. `/kerchunk` passes on the very bytes of
+# the source. It opens with kerchunk's engine (needs `kerchunk`), or with zarr's.
 
 # %%
 stored = xr.open_dataset(f"{url}/datasets/mpi-esm-tas/kerchunk", engine="kerchunk", chunks={})
 print("equal to those of /zarr:", bool((stored["tas"] == ds["tas"]).all()))
-print("months in each chunk of the file:", stored["tas"].chunks[0])
-print("months in each chunk of /zarr:", ds["tas"].chunks[0])
+print("months in each chunk of the file:", stored["tas"].chunksizes["time"])
+print("months in each chunk of /zarr:", ds["tas"].chunksizes["time"])
 
 # %% [markdown]
 # A dataset that is one netCDF file is there as that file too. The netCDF library reads parts of it by itself.
@@ -66,9 +66,7 @@ with netCDF4.Dataset(f"{url}/datasets/mpi-esm-tas/source.nc#mode=bytes") as file
 # Any grid will do. This one has 20,480 triangles; the vertices of each come along.
 
 # %%
-ocean = xr.open_dataset(
-    f"{url}/datasets/icon-ocean/zarr", engine="zarr", chunks={}, zarr_format=3, decode_times=False
-)
+ocean = xr.open_dataset(f"{url}/datasets/icon-ocean/zarr", engine="zarr", chunks={}, zarr_format=3, decode_times=False)
 wet = ocean["S"].where(ocean["wet_c"] > 0)
 for metres in ocean["depth"].to_numpy():
     print(f"mean salinity at {metres:.0f} m: {float(wet.sel(depth=metres).mean()):.2f} psu")

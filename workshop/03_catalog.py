@@ -22,6 +22,7 @@ from cloudify.settings import load_settings
 from cloudify.testing import running
 
 DEMO = Path(cloudify.__file__).parent / "demo"
+PATIENCE_S = 30
 folder = Path(tempfile.mkdtemp())
 
 # %% [markdown]
@@ -51,7 +52,7 @@ datasets:
   lost:
     href: lost.nc
 """
-_ = (folder / "archive.yaml").write_text(CATALOG.format(demo=DEMO))
+(folder / "archive.yaml").write_text(CATALOG.format(demo=DEMO))
 (folder / "incoming").mkdir()
 shutil.copy(DEMO / "icon-ocean.nc", folder / "incoming" / "ocean.nc")
 
@@ -80,7 +81,7 @@ print("datasets:", *listed())
 served = xr.open_dataset(f"{url}/datasets/wind/zarr", engine="zarr", chunks={}, zarr_format=3)
 source = xr.open_dataset(DEMO / "mpi-esm-wind.zarr", engine="zarr", zarr_format=3)
 change = abs(served["uas"] - source["uas"]) / abs(source["uas"])
-print("chunks of the wind:", len(served["uas"].chunks[0]), "instead of 4")
+print("chunks of the wind:", len(served["uas"].chunksizes["time"]), "instead of 4")
 print(f"largest change of a value: one in {1 / float(change.max()):.0f}")
 
 
@@ -102,15 +103,15 @@ print("bytes of January:", chunk_nbytes(url), "for", source["uas"][0].nbytes, "o
 started = time.monotonic()
 shutil.copy(DEMO / "mpi-esm-tas.nc", folder / "part")
 (folder / "part").rename(folder / "incoming" / "tas-2005.nc")
-while "tas-2005" not in listed() and time.monotonic() - started < 30:
+while "tas-2005" not in listed() and time.monotonic() < started + PATIENCE_S:
     time.sleep(0.05)
 print(f"tas-2005 was there after {time.monotonic() - started:.1f} s:", *listed())
 
 # %% [markdown]
 # ## What cannot be opened
 #
-# One bad entry costs only itself: its readers are told what is wrong, and the rest is served. `cloudify check archive.yaml`
-# opens every entry and finds such things before they do.
+# One bad entry costs only itself: its readers are told what is wrong, and the rest is served. The command
+# `cloudify check archive.yaml` opens every entry, and finds such things before they do.
 
 # %%
 try:

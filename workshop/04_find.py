@@ -7,7 +7,6 @@
 # %%
 import warnings
 from contextlib import ExitStack
-from datetime import UTC, datetime
 from pathlib import Path
 
 import intake
@@ -29,17 +28,17 @@ url = server.enter_context(running(cloudify.Server(Path(cloudify.__file__).paren
 collection = pystac.Collection.from_file(f"{url}/stac-collection-all.json")
 items = list(collection.get_items())
 for item in items:
-    print(item.id, item.bbox, item.common_metadata.start_datetime, item.properties["title"])
+    print(item.id, item.bbox, item.properties["start_datetime"], item.properties["title"])
 
 # %% [markdown]
-# So one can choose before anything is opened: what is there in the summer of 2005, and has eastward wind?
+# So one can choose before anything is opened: what covers the summer of 2005, and has eastward wind? (Times are
+# ISO 8601 in UTC: they compare as texts.)
 
 # %%
-summer = datetime(2005, 7, 1, tzinfo=UTC)
 found = [
     item
     for item in items
-    if item.common_metadata.start_datetime <= summer <= item.common_metadata.end_datetime
+    if item.properties["start_datetime"] <= "2005-07-01" <= item.properties["end_datetime"]
     and "uas" in item.properties["cube:variables"]
 ]
 print("found:", [item.id for item in found])
@@ -58,7 +57,7 @@ print(f"mean eastward wind by STAC: {float(wind['uas'].mean(dtype='float64')):.4
 # ## Intake
 #
 # Each dataset is a source, `mpi-esm-tas`; `-zarr` and `-kerchunk` behind it choose between chunks encoded anew and the
-# stored bytes. (`catalog["mpi-esm-tas"](method="kerchunk")` runs too, but intake 2.0.9 does not heed the parameter.)
+# stored bytes. (`catalog["mpi-esm-tas"](method="kerchunk")` runs too, but intake 2.0.9 ignores the parameter.)
 
 # %%
 warnings.filterwarnings("ignore", message="Shell command not executed")  # intake says so whenever it opens a catalog
@@ -68,8 +67,8 @@ tas = catalog["mpi-esm-tas-kerchunk"].to_dask()
 print(f"mean temperature by intake: {float(tas['tas'].mean(dtype='float64')):.4f} K")
 
 # %% [markdown]
-# The other direction works too: `cloudify serve collection.json` and `cloudify serve intake.yaml` serve what the catalogs
-# of others list. `catalogs/` has an example of each.
+# The other direction works too: `cloudify serve collection.json` and `cloudify serve intake.yaml` serve what the
+# catalogs of others list. `catalogs/` has an example of each.
 
 # %%
 server.close()

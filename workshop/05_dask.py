@@ -61,7 +61,7 @@ def hosted() -> Iterator[str]:
     """Serve the two datasets, computed on a cluster of this machine; the value is the URL."""
     with ThreadPoolExecutor(1) as thread:  # asyncio.run(...) does in a script; a notebook has a loop of its own
         cluster = thread.submit(asyncio.run, get_dask_cluster(n_workers=2, threads_per_worker=1)).result()
-    os.environ["ZARR_ADDRESS"] = cluster.scheduler._address
+    os.environ["ZARR_ADDRESS"] = cluster.scheduler.address
     ds = xr.open_dataset(DEMO / "mpi-esm-tas.nc", chunks={"time": 1})
     rest = xpublish.Rest({"anomaly": anomaly(ds), "whereabouts": whereabouts()})
     with cluster, running(rest.app) as url:

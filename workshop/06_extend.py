@@ -30,8 +30,8 @@ folder = Path(tempfile.mkdtemp())
 # %% [markdown]
 # ## An endpoint
 #
-# `GET /datasets/{dataset_id}/range/{name}`: between which values a variable lies. The thinking is a plain function; what
-# it needs it asks for by annotation, and `Dataset` is the dataset of the URL, decoded. The class only wires.
+# `GET /datasets/{dataset_id}/range/{name}`: between which values a variable lies. The thinking is a plain function;
+# what it needs it asks for by annotation, and `Dataset` is the dataset of the URL, decoded. The class only wires.
 
 
 # %%
