@@ -19,7 +19,7 @@ class Fault:
 
     def public(self) -> str:
         """Return what may be shown to anybody: neither the folder nor what was found there."""
-        name = PurePath(self.file).name
+        name = PurePath(self.file.partition("?")[0]).name  # a signed URL has its key there
         return f"{name}:{self.line}: expected {self.expected}" if self.line else f"{name}: expected {self.expected}"
 
     def __str__(self) -> str:

@@ -15,8 +15,10 @@ from cloudify.catalog.assets import DataAsset, data_assets, describe_assets
 from cloudify.catalog.base import Base
 from cloudify.catalog.catalog import Catalog, Fault
 from cloudify.catalog.fetch import Fetch
+from cloudify.catalog.stated import parse_bbox, parse_interval, parse_link
 from cloudify.catalog.unfit import UnfitError, mapping, shown, text_of, valid_id
-from cloudify.model.entry import Entry, is_valid_id, suggest_id
+from cloudify.model.entry import Entry, Link, is_valid_id, suggest_id
+from cloudify.model.extent import Bbox, Interval
 from cloudify.model.preparation import NOTHING, Preparation
 
 MAX_DOCUMENTS = 20_000
@@ -27,6 +29,8 @@ MAX_FAULTS = 1000
 """Most that are told: each is a line of the log and of the screen."""
 AT_ONCE = 8
 """Documents read at once."""
+PROVENANCE = frozenset({"about", "cite-as", "derived_from", "describedby", "license", "predecessor-version", "via"})
+"""Links of an item that are handed on."""
 KINDS = frozenset({"Feature", "FeatureCollection", "Collection", "Catalog"})
 
 Json = Mapping[str, Any]
@@ -174,4 +178,32 @@ def _described(item: Json, collection: Json, asset: DataAsset | None) -> dict[st
         "description": text_of(said.get("description")),
         "license": text_of(said.get("license")) or text_of(collection.get("license")),
         "keywords": tuple(filter(None, map(text_of, keywords))) if isinstance(keywords, list) else (),
+        "version": text_of(said.get("version")),
+        "citation": text_of(said.get("sci:citation")),
+        "links": tuple(_provenance(item)),
+        "bbox": _bbox(item.get("bbox")),
+        "interval": _interval(said),
     }
+
+
+def _provenance(item: Json) -> Iterator[Link]:
+    """Yield the links that say where an item comes from; what is no web address is left out."""
+    links = item.get("links")
+    for link in links if isinstance(links, list) else ():
+        if isinstance(link, Mapping) and link.get("rel") in PROVENANCE:
+            found = parse_link(text_of(link["rel"]), text_of(link.get("href")), text_of(link.get("title")))
+            if found is not None:
+                yield found
+
+
+def _bbox(value: object) -> Bbox | None:
+    """Return the box of an item, of one with heights without them; None for an absent or impossible one."""
+    if not isinstance(value, list) or len(value) not in {4, 6}:
+        return None
+    return parse_bbox([str(number) for number in (value if len(value) == 4 else (*value[:2], *value[3:5]))])  # noqa: PLR2004
+
+
+def _interval(said: Json) -> Interval | None:
+    """Return when an item is; both ends are those of a single time where it has no range."""
+    start, end = (text_of(said.get(f"{end}_datetime")) or text_of(said.get("datetime")) for end in ("start", "end"))
+    return parse_interval([start, end])

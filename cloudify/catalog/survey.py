@@ -61,14 +61,16 @@ class _Target:
             if isinstance(self.said, Listing) and self.mark is None:
                 self.said = replace(self.said, files={}, folders=())  # its files are gone with it
             return
-        if isinstance(said, Catalog):
-            self.faults = said.faults
-            if said.faults and not said.entries:
-                self.faults += (Fault(self.text, 0, f"a catalog that can be read ({KEPT})", "none"),)
-                return
+        self.faults = said.faults if isinstance(said, Catalog) else ()
+        is_unreadable = isinstance(said, Catalog) and said.faults and not said.entries
+        if is_unreadable or (self._is_dataset(said) and not self._is_dataset(self.said)):  # half of a STAC document
+            self.faults += (Fault(self.text, 0, f"a catalog that can be read ({KEPT})", "none"),)
         else:
-            self.faults = ()
-        self.said = said
+            self.said = said
+
+    def _is_dataset(self, said: Catalog | Listing) -> bool:
+        """Whether the target was taken for a dataset itself, or for a folder of them."""
+        return isinstance(said, Listing) or [entry.href for entry in said.entries] == [self.text]
 
     @property
     def is_told_by_mark(self) -> bool:

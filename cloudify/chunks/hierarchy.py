@@ -11,7 +11,7 @@ from cloudify.chunks.array import ServedArray
 from cloudify.chunks.attributes import json_attributes
 from cloudify.chunks.block import Evaluate
 from cloudify.chunks.encode import Codec
-from cloudify.chunks.keys import chunk_name, parse_chunk_key
+from cloudify.chunks.keys import ChunkKeys, chunk_name, parse_chunk_key
 from cloudify.chunks.metadata import (
     Documents,
     array_documents,
@@ -22,7 +22,6 @@ from cloudify.chunks.metadata import (
 )
 from cloudify.chunks.stored_type import Json, UnstorableError
 from cloudify.errors import ChunkTooLargeError, UnknownKeyError
-from cloudify.model.chunkgrid import ChunkGrid
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +110,9 @@ class Hierarchy:
                     left_out[path] = str(error)
         return cls(arrays, attrs, left_out, token=token, immutable=immutable)
 
-    def chunk_grids(self) -> dict[str, ChunkGrid]:
-        """Return the grid of each array by path."""
-        return {path: array.grid for path, array in self.arrays.items()}
+    def chunk_keys(self) -> ChunkKeys:
+        """Return the keys of all chunks; nothing of the dataset is held by them."""
+        return ChunkKeys({path: array.grid for path, array in self.arrays.items()})
 
     def find(self, key: str) -> Document | Chunk:
         """Return what a key names.

@@ -6,7 +6,9 @@ is nearly right must not find a chunk either.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+
+from cloudify.model.chunkgrid import ChunkGrid
 
 _NUMBER = r"(?:0|[1-9][0-9]{0,17})"
 _V2 = re.compile(rf"(?P<array>.*[^/])/(?P<index>{_NUMBER}(?:\.{_NUMBER})*)", re.DOTALL)
@@ -32,6 +34,28 @@ def parse_chunk_key(key: str) -> Iterator[tuple[str, tuple[int, ...], int]]:
         yield match["array"], tuple(map(int, match["index"].split("."))), 2
     if match := _V3.fullmatch(key):
         yield match["array"], tuple(map(int, match["index"].split("/")[1:])), 3
+
+
+class ChunkKeys:
+    """The keys of all chunks of a hierarchy, told from its grids."""
+
+    def __init__(self, grids: Mapping[str, ChunkGrid]) -> None:
+        self._grids = grids
+
+    def __contains__(self, key: object) -> bool:
+        """Whether a chunk has this key.
+
+        >>> keys = ChunkKeys({"tas": ChunkGrid((4, 2), (2, 2)), "height": ChunkGrid((), ())})
+        >>> "tas/c/1/0" in keys, "tas/1.0" in keys, "tas/c/2/0" in keys, "height/c" in keys, "height/0" in keys
+        (True, True, False, True, True)
+        """
+        if not isinstance(key, str):
+            return False
+        for path, index, zarr_format in parse_chunk_key(key):
+            grid = self._grids.get(path)
+            if grid is not None and (index in grid or (zarr_format == 2 and not grid.shape and index == (0,))):  # noqa: PLR2004
+                return True
+        return False
 
 
 def chunk_name(index: tuple[int, ...]) -> str:

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Protocol
 
 from cloudify.chunks.hierarchy import Chunk, Document, Hierarchy
-from cloudify.chunks.keys import MAX_KEY_LENGTH, chunk_name
+from cloudify.chunks.keys import MAX_KEY_LENGTH, ChunkKeys, chunk_name
 from cloudify.chunks.metadata import dump
 from cloudify.chunks.stored_type import Json
 from cloudify.datasets.objects import Part
@@ -156,10 +156,10 @@ class Passthrough:
         consolidate = consolidate_v2 if zarr_format == 2 else consolidate_v3  # noqa: PLR2004
         self.documents = {key: Document.of(dump(node)) for key, node in consolidate(nodes).items()}
 
-    def chunk_grids(self) -> dict[str, ChunkGrid]:
-        """Return the grid of each array by path."""
+    def chunk_keys(self) -> "StoredKeys":
+        """Return the keys of all chunks; nothing of the dataset is held by them."""
         encoded = {path: self.hierarchy.arrays[path].grid for path in self.encoded}
-        return encoded | {path: keyed.grid for path, keyed in self.grids.items()}
+        return StoredKeys(self.grids, ChunkKeys(encoded))
 
     def find(self, key: str) -> Document | StoredChunk | Chunk:
         """Return what a key names.
@@ -186,6 +186,25 @@ class Passthrough:
     def _etag(self, grid: KeyedGrid, index: tuple[int, ...]) -> str:
         tag = blake2b(f"{self.token}\n{grid.path}\nstored".encode(), digest_size=8).hexdigest()
         return f'"{tag}-{chunk_name(index)}"'
+
+
+class StoredKeys:
+    """The keys of all stored chunks, whether they were written or not, and of those that are encoded by us."""
+
+    def __init__(self, grids: Mapping[str, KeyedGrid], encoded: ChunkKeys) -> None:
+        self._grids, self._encoded = grids, encoded
+
+    def __contains__(self, key: object) -> bool:
+        """Whether a chunk has this key."""
+        if not isinstance(key, str) or len(key) > MAX_KEY_LENGTH:
+            return False
+        path = key
+        while path:
+            path = path.rpartition("/")[0]
+            grid = self._grids.get(path)
+            if grid is not None and grid.index(key) is not None:
+                return True
+        return key in self._encoded
 
 
 def consolidate_v2(nodes: Mapping[str, JsonObject]) -> dict[str, JsonObject]:

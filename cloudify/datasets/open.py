@@ -16,7 +16,7 @@ from cloudify.datasets.opened import Opened
 from cloudify.datasets.prepare import prepare
 from cloudify.datasets.settle import missing_s, settling
 from cloudify.datasets.source import ChangedError, RefusedError, explain, failures, without_secrets
-from cloudify.datasets.token import version_token
+from cloudify.datasets.token import local_files, version_token
 from cloudify.errors import UnreadableDatasetError
 from cloudify.model.entry import Entry
 from cloudify.settings import Settings, load_settings
@@ -93,17 +93,18 @@ def _let_settle(entry: Entry, settle_s: float) -> None:
     OSError
         If it is not there.
     """
-    if entry.immutable or is_url(entry.href) or entry.driver == "series":
+    if entry.immutable or is_url(entry.href):
         return
-    status = os.stat(entry.href)  # noqa: PTH116  # as in token.py
-    if S_ISDIR(status.st_mode):
-        return
-    rest_s = settling.rest_s(entry.href, status, settle_s)
-    wait_s = missing_s(status, rest_s)
-    if wait_s:
-        sleep(wait_s)
-        if missing_s(os.stat(entry.href), rest_s):  # noqa: PTH116
-            raise ChangedError(time_ns())
+    for path in local_files(entry):
+        status = os.stat(path)  # noqa: PTH116  # as in token.py
+        if S_ISDIR(status.st_mode):
+            continue
+        rest_s = settling.rest_s(path, status, settle_s)
+        wait_s = missing_s(status, rest_s)
+        if wait_s:
+            sleep(wait_s)
+            if missing_s(os.stat(path), rest_s):  # noqa: PTH116
+                raise ChangedError(time_ns())
 
 
 def _reason(entry: Entry, error: Exception) -> str:

@@ -1,6 +1,7 @@
 """Entries whose catalog wants them split: one dataset for each element of a dimension.
 
-Which elements there are only the source tells, so these entries, and no others, are opened when a server starts.
+Which elements there are only the source tells, so these entries, and no others, are opened when a server starts, and
+again when they have changed.
 """
 
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from cloudify.catalog.catalog import Catalog, Fault
 from cloudify.datasets.labels import LABEL_LENGTH, labels_of
 from cloudify.datasets.open import open_entry
 from cloudify.datasets.source import explain, failures
+from cloudify.datasets.token import glance
 from cloudify.errors import UnreadableDatasetError
 from cloudify.model.entry import Entry
 from cloudify.model.preparation import NOTHING
@@ -20,20 +22,41 @@ AT_ONCE = 8
 """Sources looked at at once: one that hangs does not hold up the others."""
 
 
-def split_entries(catalog: Catalog, settings: Settings) -> Catalog:
-    """Replace the entries that are to be split by their parts, ``{id}-{label}``. Blocks where there are any.
+class Splits:
+    """Splits the entries of one reading of the catalogs after the other; a source that is the same is looked at once.
 
-    One that cannot be opened, or cannot be split, is a fault and stands as an entry that says why.
+    Belongs to one thread at a time.
     """
-    whole = [entry for entry in catalog.entries if entry.prepare.split and not entry.prepare.label and not entry.fault]
-    if not whole:
-        return catalog
-    with ThreadPoolExecutor(min(AT_ONCE, len(whole))) as pool:
-        labels = pool.map(lambda entry: _labels(entry, settings), whole)
-        found = dict(zip((entry.id for entry in whole), labels, strict=True))
-    entries = [part for entry in catalog.entries for part in _parts(entry, found.get(entry.id, []))]
-    faults = [_fault(entry, why) for entry in whole if isinstance(why := found[entry.id], str)]
-    return Catalog.merge([Catalog(tuple(entries), (*catalog.faults, *faults), catalog.title)])
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._known: dict[str, tuple[Entry, object, list[str]]] = {}
+
+    def of(self, catalog: Catalog) -> Catalog:
+        """Replace the entries that are to be split by their parts, ``{id}-{label}``. Blocks where there are any.
+
+        One that cannot be opened, or cannot be split, is a fault and stands as an entry that says why.
+        """
+        whole = [
+            entry for entry in catalog.entries if entry.prepare.split and not entry.prepare.label and not entry.fault
+        ]
+        if not whole:
+            return catalog
+        with ThreadPoolExecutor(min(AT_ONCE, len(whole))) as pool:
+            found = dict(zip((entry.id for entry in whole), pool.map(self._labels, whole), strict=True))
+        entries = [part for entry in catalog.entries for part in _parts(entry, found.get(entry.id, []))]
+        faults = [_fault(entry, why) for entry in whole if isinstance(why := found[entry.id], str)]
+        return Catalog.merge([Catalog(tuple(entries), (*catalog.faults, *faults), catalog.title)])
+
+    def _labels(self, entry: Entry) -> list[str] | str:
+        seen = glance(entry)
+        known = self._known.get(entry.id)
+        if known is not None and known[:2] == (entry, seen):
+            return known[2]
+        labels = _labels(entry, self._settings)
+        if isinstance(labels, list):
+            self._known[entry.id] = entry, seen, labels
+        return labels
 
 
 def _labels(entry: Entry, settings: Settings) -> list[str] | str:

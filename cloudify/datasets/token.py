@@ -57,7 +57,7 @@ def version_token(entry: Entry, *, timeout_s: float, settings: Settings, seen_ns
     elif is_url(entry.href):
         parts = _of_url(entry, timeout_s, settings)
     elif entry.driver == "series":
-        parts = _of_files(sorted(iglob(entry.href)))  # noqa: PTH207  # hrefs are strings
+        parts = _of_files(local_files(entry))
     else:
         status = os.stat(entry.href)  # noqa: PTH116  # hot path
         is_folder = S_ISDIR(status.st_mode)
@@ -75,13 +75,19 @@ def glance(entry: Entry) -> tuple[tuple[int, int, int], ...]:
     if is_url(entry.href) or not entry.href:
         return ()
     found = []
-    for name in ("", *_MARKS["zarr"]):
-        try:
-            status = os.stat(os.path.join(entry.href, name) if name else entry.href)  # noqa: PTH116, PTH118
-        except (OSError, ValueError):
-            continue
-        found.append((status.st_size, status.st_mtime_ns, status.st_ino))
+    for path in local_files(entry):
+        for name in ("", *_MARKS["zarr"]):
+            try:
+                status = os.stat(f"{path}/{name}" if name else path)  # noqa: PTH116
+            except (OSError, ValueError):
+                continue
+            found.append((status.st_size, status.st_mtime_ns, status.st_ino))
     return tuple(found)
+
+
+def local_files(entry: Entry) -> list[str]:
+    """Return the paths that a local entry names: its own, or those of a series."""
+    return sorted(iglob(entry.href)) if entry.driver == "series" else [entry.href]  # noqa: PTH207  # hrefs are strings
 
 
 def _of_files(paths: Iterable[str]) -> Iterator[object]:

@@ -5,7 +5,7 @@ what the rest does. Mounted, so that it works under a plain ``xpublish.Rest({...
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container
 from typing import Protocol, TypeVar
 
 from starlette.datastructures import Headers
@@ -35,7 +35,6 @@ from cloudify.http.former import Former
 from cloudify.http.offload import Offload
 from cloudify.http.problems import Problem, not_allowed
 from cloudify.http.ranges import Span
-from cloudify.model.chunkgrid import ChunkGrid
 from cloudify.settings import Settings
 
 LIVE = "no-cache"
@@ -62,8 +61,8 @@ class Store(Protocol):
         """Whether its bytes never change."""
         ...
 
-    def chunk_grids(self) -> Mapping[str, ChunkGrid]:
-        """Return the grid of each array by path."""
+    def chunk_keys(self) -> Container[str]:
+        """Return the keys of all chunks; nothing of the dataset is held by them."""
         ...
 
     def find(self, key: str) -> Found:

@@ -15,7 +15,6 @@ from cloudify.datasets.opened import Opened
 from cloudify.datasets.shelf import Shelf
 from cloudify.errors import NoSourceFileError, NoStoredBytesError, UnreadableDatasetError
 from cloudify.http.lookup import HIERARCHY, HasToken, Lookup
-from cloudify.model.chunkgrid import ChunkGrid
 from cloudify.model.entry import Entry
 from cloudify.settings import Settings
 
@@ -143,9 +142,9 @@ class SourceFile:
     objects: Objects
     nbytes: int
 
-    def chunk_grids(self) -> dict[str, ChunkGrid]:
+    def chunk_keys(self) -> tuple[str, ...]:
         """Return nothing: a file has no chunks."""
-        return {}
+        return ()
 
     def find(self, key: str) -> StoredChunk:
         """Return the file, whatever the key."""

@@ -15,7 +15,7 @@ import cloudify
 from cloudify.catalog.catalog import Catalog, Fault, Standing
 from cloudify.catalog.survey import Survey
 from cloudify.datasets.shelf import Shelf
-from cloudify.datasets.split import split_entries
+from cloudify.datasets.split import Splits
 from cloudify.datasets.stored import without_slashes
 from cloudify.datasets.summaries import Summaries
 from cloudify.datasets.summary_pass import SummaryPass
@@ -82,7 +82,8 @@ class Server:
             datasets = Survey([str(datasets)], reserved=objects, settings=self.settings)
         survey = Survey([]) if isinstance(datasets, Catalog) else datasets
         said = datasets if isinstance(datasets, Catalog) else survey.read()
-        self.standing = Standing(split_entries(said, self.settings))
+        self._splits = Splits(self.settings)
+        self.standing = Standing(self._splits.of(said))
         self._log_faults(self.catalog.faults)
         self.watcher = Watcher(survey, self.adopt, self.settings.reread_s)
         self.shelf = Shelf(
@@ -136,7 +137,7 @@ class Server:
 
         Called by the watcher; requests under way finish with what they have begun to read.
         """
-        before, catalog = self.catalog, split_entries(said, self.settings)
+        before, catalog = self.catalog, self._splits.of(said)
         changes = self.shelf.replace(catalog.entries)
         self.standing.catalog = catalog
         for verb in ("added", "removed", "changed"):

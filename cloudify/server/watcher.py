@@ -49,6 +49,8 @@ class Watcher:
         self._thread: Thread | None = None
         self._end = Event()
         self._tells = True
+        self.readings = 0
+        """How often the targets were read again."""
         self._read_at = 0.0
         self._took_s = 0.0
 
@@ -118,5 +120,6 @@ class Watcher:
             self._hand_on(self._survey.read_again(everything=everything))
         except failures() as error:  # a catalog that its reader has not foreseen; what was served goes on being served
             log.warning("targets cannot be read again", exc_info=error)
+        self.readings += 1
         self._read_at = monotonic()
         self._took_s = self._read_at - begun

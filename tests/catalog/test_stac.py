@@ -56,6 +56,27 @@ def test_the_items_of_a_collection_are_entries_that_say_what_it_says(tmp_path: P
     assert not a.is_prepared
 
 
+def test_an_item_says_where_when_and_from_what_it_is(tmp_path: Path) -> None:
+    """A box with heights, a range of times, and links of which only those to the web that tell its origin are kept."""
+    links = [
+        {"rel": "via", "href": "https://example.org/run-7", "title": "Run 7"},
+        {"rel": "via", "href": "file:///etc/passwd"},
+        {"rel": "next", "href": "https://example.org/2"},
+    ]
+    times = {"datetime": None, "start_datetime": "2001-02-03T00:00:00Z", "end_datetime": "2001-02-04T12:00:00+01:00"}
+    whole = item("a", bbox=[-10, -20, 0, 10, 20, 5000], links=links, properties=times | {"sci:citation": "We (2001)"})
+    (entry,) = read(write(tmp_path / "a.json", whole)).entries
+    assert entry.bbox == (-10.0, -20.0, 10.0, 20.0)
+    assert entry.interval == ("2001-02-03T00:00:00Z", "2001-02-04T11:00:00Z")
+    assert [(link.rel, link.href, link.title) for link in entry.links] == [
+        ("via", "https://example.org/run-7", "Run 7")
+    ]
+    assert entry.citation == "We (2001)"
+    once = item("b", bbox=[0, 0, 400, 10], properties={"datetime": "2001-02-03T04:05:06Z", "version": "7"})
+    (entry,) = read(write(tmp_path / "b.json", once)).entries
+    assert (entry.bbox, entry.interval, entry.version) == (None, ("2001-02-03T04:05:06Z", "2001-02-03T04:05:06Z"), "7")
+
+
 def test_a_catalog_of_catalogs_is_followed_and_its_collections_inherit_to_their_own(tmp_path: Path) -> None:
     write(tmp_path / "one" / "a.json", item("a"))
     write(tmp_path / "one" / "c.json", collection("a.json", license="CC0-1.0"))

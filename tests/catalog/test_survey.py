@@ -2,13 +2,17 @@
 
 import errno
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from cloudify.catalog.catalog import Fault
 from cloudify.catalog.survey import Survey
 from cloudify.errors import InvalidTargetError
+
+CATALOGS = Path(__file__).parents[2] / "catalogs"
 
 
 def touch(*paths: Path) -> None:
@@ -85,3 +89,24 @@ def test_a_catalog_is_read_when_who_writes_it_has_paused(tmp_path: Path) -> None
     assert [survey.look(), survey.look()] == [False, True]
     assert [entry.id for entry in survey.read_again(everything=False).entries] == ["b"]
     assert not survey.look()
+
+
+def test_half_of_a_stac_document_is_not_taken_for_a_dataset(tmp_path: Path) -> None:
+    """JSON that is no STAC may be a reference set."""
+    shutil.copytree(CATALOGS, tmp_path / "c")
+    collection = tmp_path / "c" / "stac-collection.json"
+    survey = Survey([str(collection)])
+    before = survey.read()
+    assert len(before.entries) > 1
+    whole = collection.read_text()
+    collection.write_text(whole[: len(whole) // 2])
+    kept = survey.read_again(everything=True)
+    assert kept.entries == before.entries
+    assert "a catalog that can be read (what it said before is served)" in str(kept.faults[-1])
+    collection.write_text(whole)
+    assert survey.read_again(everything=True).faults == before.faults
+
+
+def test_what_anybody_may_see_of_a_fault_is_neither_a_folder_nor_a_key() -> None:
+    assert Fault("/data/secret/c.yaml", 3, "YAML", "'x'").public() == "c.yaml:3: expected YAML"
+    assert Fault("https://example.org/a/c.yaml?sig=abc", 0, "YAML", "'x'").public() == "c.yaml: expected YAML"

@@ -60,7 +60,8 @@ def status(url: str, dataset_id: str) -> tuple[int, str]:
 
 
 def served(*targets: Path, **settings: Any) -> Server:
-    return Server(Survey(map(str, targets)), settings=Settings.load(token_check_s=0.1, **settings))
+    given = Settings.load(token_check_s=0.1, **settings)
+    return Server(Survey(map(str, targets), settings=given), settings=given)
 
 
 def test_a_file_that_comes_and_goes_shows_on_every_list_and_disturbs_no_other(tmp_path: Path) -> None:
@@ -304,3 +305,25 @@ def test_a_served_folder_is_watched_and_the_end_comes_within_five_seconds(start:
         assert printed.read() == "cloudify: ended\n"
     assert "Traceback" not in server.log.read_text()
     assert "datasets were added" in server.log.read_text()
+
+
+def test_a_dataset_that_is_split_is_looked_at_again_when_its_source_has_changed(tmp_path: Path) -> None:
+    def levels(*values: float) -> None:
+        ds = xr.Dataset({"v": (("lev", "x"), [[value] for value in values])}, coords={"lev": list(values)})
+        ds.to_netcdf(tmp_path / "hidden")
+        (tmp_path / "hidden").rename(tmp_path / "a.nc")
+
+    levels(1, 2)
+    catalog = tmp_path / "c.yaml"
+    catalog.write_text("datasets: {a: {href: a.nc, prepare: {split: lev}}}\n")
+    server = served(catalog, reread_s=0.3)
+    with running(server.app) as url:
+        assert len(ids(url)) == 2
+        first = ids(url)[0]
+        httpx.get(f"{url}/datasets/{first}/zarr/zarr.json").raise_for_status()
+        kept = server.shelf.peek(first)
+        read_at = server.watcher.readings
+        until(lambda: server.watcher.readings > read_at)
+        assert server.shelf.peek(first) is kept
+        levels(1, 2, 3)
+        until(lambda: len(ids(url)) == 3)

@@ -3,7 +3,7 @@
 import shutil
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event
@@ -76,8 +76,8 @@ def overwrite(path: Path, new: Path) -> None:
 class Readers:
     """Reads all chunks again and again, and keeps every answer."""
 
-    def __init__(self, url: str) -> None:
-        self.url = url
+    def __init__(self, url: str, keys: Sequence[str]) -> None:
+        self.url, self.keys = url, keys
         self.bodies: dict[tuple[str, str], set[bytes]] = defaultdict(set)
         self.statuses: set[tuple[str, int, str]] = set()
         self._end = Event()
@@ -88,7 +88,7 @@ class Readers:
         with httpx.Client(timeout=30) as client:
             turn = number
             while not self._end.is_set():
-                key = f"v/c/{turn % CHUNKS}/0"
+                key = self.keys[turn % CHUNKS]
                 turn += 1
                 answer = client.get(f"{self.url}/{key}")
                 if answer.status_code == 200:
@@ -114,34 +114,40 @@ def until(condition: Callable[[], bool], what: str, deadline_s: float = 20.0) ->
         time.sleep(0.02)
 
 
-def chunks_of(kind: str, folder: Path, value: int) -> dict[str, bytes]:
+def keys_of(kind: str, route: str) -> list[str]:
+    """Stored chunks have the keys of their format."""
+    name = "v/{}.0" if route == "kerchunk" and kind != "zarr3" else "v/c/{}/0"
+    return [name.format(number) for number in range(CHUNKS)]
+
+
+def chunks_of(kind: str, folder: Path, value: int, route: str = "zarr") -> dict[str, bytes]:
     """What each chunk's answer is, from a server of a source that nobody changes."""
     path = folder / f"a{'.zarr' if 'zarr' in kind else '.nc'}"
     folder.mkdir()
     write(kind, path, value)
     with running(Server(path, settings=settings()).app) as url:
         return {
-            f"v/c/{i}/0": httpx.get(f"{url}/datasets/a/zarr/v/c/{i}/0").raise_for_status().content
-            for i in range(CHUNKS)
+            key: httpx.get(f"{url}/datasets/a/{route}/{key}").raise_for_status().content for key in keys_of(kind, route)
         }
 
 
 @pytest.mark.parametrize(
-    ("kind", "change", "cache_nbytes"),
+    ("kind", "change", "route", "cache_nbytes"),
     [
-        ("netcdf4", rename, CACHE), ("netcdf4", overwrite, 0), ("netcdf3", rename, CACHE), ("netcdf3", overwrite, 0),
-        ("zarr2", overwrite, 0), ("zarr3", overwrite, CACHE),
-        ("zarr3", rename, 0), ("zarr3", remove_then_rename, 0),
+        ("netcdf4", rename, "zarr", CACHE), ("netcdf4", overwrite, "zarr", 0), ("netcdf4", overwrite, "kerchunk", 0),
+        ("netcdf3", rename, "zarr", CACHE), ("netcdf3", overwrite, "zarr", 0), ("zarr2", overwrite, "zarr", 0),
+        ("zarr3", overwrite, "zarr", CACHE), ("zarr3", rename, "zarr", 0), ("zarr3", remove_then_rename, "zarr", 0),
+        ("zarr3", overwrite, "kerchunk", 0), ("zarr3", rename, "kerchunk", 0),
     ],
 )  # fmt: skip
 def test_a_source_changed_under_eight_readers_is_never_mixed(
-    tmp_path: Path, kind: str, change: Changer, cache_nbytes: int
+    tmp_path: Path, kind: str, change: Changer, route: str, cache_nbytes: int
 ) -> None:
-    old, new = chunks_of(kind, tmp_path / "old", 1), chunks_of(kind, tmp_path / "new", 2)
+    old, new = chunks_of(kind, tmp_path / "old", 1, route), chunks_of(kind, tmp_path / "new", 2, route)
     (source,) = (tmp_path / "old").iterdir()
     (other,) = (tmp_path / "new").iterdir()
     with running(Server(tmp_path / "old", settings=settings(chunk_cache_nbytes=cache_nbytes)).app) as url:
-        readers = Readers(f"{url}/datasets/a/zarr")
+        readers = Readers(f"{url}/datasets/a/{route}", [*old])
         try:
             until(lambda: all(readers.seen(key) for key in old), "the old chunks are read")
             change(source, other)
@@ -166,7 +172,7 @@ def test_a_source_removed_under_eight_readers_is_never_fill_values(tmp_path: Pat
     old = chunks_of(kind, tmp_path / "old", 1)
     (source,) = (tmp_path / "old").iterdir()
     with running(Server(tmp_path / "old", settings=settings()).app) as url:
-        readers = Readers(f"{url}/datasets/a/zarr")
+        readers = Readers(f"{url}/datasets/a/zarr", [*old])
         try:
             until(lambda: all(readers.seen(key) for key in old), "the old chunks are read")
             shutil.rmtree(source) if source.is_dir() else source.unlink()
