@@ -49,7 +49,8 @@ def read_url(url: str, settings: Settings) -> Catalog | None:
         if guess_driver(url) is None:
             raise InvalidTargetError(
                 f"cannot tell what {url} is: its ending is none of {', '.join(sorted(DRIVER_OF_ENDING))}, .yaml, "
-                f"and asking for it: expected {error.expected}, found {error.found}"
+                f"and asking for it: expected {error.expected}, found {error.found}; "
+                "a catalog (*.yaml) can say its driver"
             ) from error
         return None
     finally:

@@ -22,7 +22,11 @@ from cloudify.settings import Settings
 
 PROJECT = Path(__file__).parents[2]
 DOCS = PROJECT / "docs"
-PAGES = [PROJECT / "README.md", PROJECT / "CONTRIBUTING.md", PROJECT / "CHANGELOG.md", *sorted(DOCS.rglob("*.md"))]
+PAGES = [
+    *(PROJECT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "catalogs/README.md")),
+    PROJECT / "workshop" / "README.md",
+    *sorted(DOCS.rglob("*.md")),
+]
 
 
 def reference(name: str) -> str:
@@ -122,6 +126,17 @@ def test_links_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text()):
         if "://" not in target:
             assert (page.parent / target).exists(), target
+
+
+def test_the_map_of_contributors_names_what_is_there() -> None:
+    """A name without a folder is beside the file before it, or in the project's root."""
+    rows = re.findall(r"^\| [^|]+ \| ([^|]+) \|$", (PROJECT / "CONTRIBUTING.md").read_text(), re.MULTILINE)
+    assert len(rows) > 25
+    for row in rows:
+        beside = PROJECT
+        for name in re.findall(r"`([\w/.-]+(?:/|\.py|\.toml))`", row):
+            (path,) = {path for path in (PROJECT / name, beside / name) if path.exists()}
+            beside = path if path.is_dir() else path.parent
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
