@@ -78,7 +78,10 @@ def test_urls() -> None:
     [
         ("nowhere.nc", "no such target: nowhere.nc; expected a file, a directory, a URL or a catalog"),
         ("ftp://example.org/x.nc", "expected an http, https or s3 URL"),
-        ("http://127.0.0.1:9/x", "its ending is none of .cdf, .grb, .grib.* found ConnectError.*; a catalog .* can say its driver"),
+        (
+            "http://127.0.0.1:9/x",
+            "its ending is none of .cdf, .grb, .grib.* found ConnectError.*; a catalog .* can say its driver",
+        ),
     ],
 )
 def test_what_names_nothing(target: str, said: str) -> None:
