@@ -13,6 +13,7 @@ from starlette.types import Scope
 from cloudify.errors import (
     BusyError,
     CloudifyError,
+    ImpossibleError,
     MangledKeyError,
     NotFoundError,
     RefusedHostError,
@@ -29,6 +30,7 @@ STATUS = {
     TooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     RefusedHostError: HTTPStatus.MISDIRECTED_REQUEST,
     SourceError: HTTPStatus.BAD_GATEWAY,
+    ImpossibleError: HTTPStatus.UNPROCESSABLE_ENTITY,
     BusyError: HTTPStatus.SERVICE_UNAVAILABLE,
     UsageError: HTTPStatus.UNPROCESSABLE_ENTITY,
     CloudifyError: HTTPStatus.INTERNAL_SERVER_ERROR,

@@ -1,0 +1,133 @@
+"""Every failure by name.
+
+::
+
+    CloudifyError
+    ├── NotFoundError             what was asked for does not exist
+    │   ├── UnknownDatasetError
+    │   ├── UnknownGroupError
+    │   ├── UnknownKeyError
+    │   ├── UnknownVariableError
+    │   ├── NoStoredBytesError    a dataset whose source holds no bytes that zarr can express
+    │   └── NoSourceFileError     a dataset that is not one netCDF file
+    ├── MangledKeyError           a key that was cut at its question mark
+    ├── SourceError               what we read from failed
+    │   ├── UnreadableDatasetError
+    │   ├── UnreadableChunkError
+    │   └── SourceChangedError
+    ├── TooLargeError             more than a limit allows
+    │   ├── BodyTooLargeError
+    │   ├── ChunkTooLargeError
+    │   ├── TooManyChunksError
+    │   └── PictureTooLargeError
+    ├── BusyError                 not now; ask again
+    │   ├── ClusterUnavailableError
+    │   ├── DrawingBusyError
+    │   └── NotReadyError
+    ├── RefusedHostError          a Host this server does not answer to
+    ├── ImpossibleError           what cannot be done to this data
+    │   ├── BadOptionError
+    │   ├── BadSelectionError
+    │   ├── NoMapError
+    │   ├── DrawingFailedError
+    │   ├── DrawingTooSlowError
+    │   └── UnknownColormapError
+    └── UsageError                what the operator gave cannot work
+        ├── InvalidIdError
+        ├── InvalidSettingError
+        ├── InvalidTargetError
+        ├── MissingMainGuardError
+        ├── PortInUseError
+        └── DataDirectoryInUseError
+
+A class has a stable ``code`` (the end of a problem's ``type``) and a message that proposes the next step.
+The HTTP status is looked up by family in :mod:`cloudify.http.problems`.
+"""
+
+from cloudify.errors.families import (
+    SUGGEST_AMONG,
+    BusyError,
+    CloudifyError,
+    ImpossibleError,
+    NotFoundError,
+    SourceError,
+    TooLargeError,
+    UsageError,
+)
+from cloudify.errors.requests import (
+    BadOptionError,
+    BadSelectionError,
+    BodyTooLargeError,
+    ChunkTooLargeError,
+    ClusterUnavailableError,
+    DrawingBusyError,
+    DrawingFailedError,
+    DrawingTooSlowError,
+    MangledKeyError,
+    NoMapError,
+    NoSourceFileError,
+    NoStoredBytesError,
+    NotReadyError,
+    PictureTooLargeError,
+    RefusedHostError,
+    TooManyChunksError,
+    UnknownColormapError,
+    UnknownDatasetError,
+    UnknownGroupError,
+    UnknownKeyError,
+    UnknownVariableError,
+)
+from cloudify.errors.sources import (
+    SourceChangedError,
+    UnreadableChunkError,
+    UnreadableDatasetError,
+)
+from cloudify.errors.usage import (
+    DataDirectoryInUseError,
+    InvalidIdError,
+    InvalidSettingError,
+    InvalidTargetError,
+    MissingMainGuardError,
+    PortInUseError,
+)
+
+__all__ = [
+    "SUGGEST_AMONG",
+    "BadOptionError",
+    "BadSelectionError",
+    "BodyTooLargeError",
+    "BusyError",
+    "ChunkTooLargeError",
+    "CloudifyError",
+    "ClusterUnavailableError",
+    "DataDirectoryInUseError",
+    "DrawingBusyError",
+    "DrawingFailedError",
+    "DrawingTooSlowError",
+    "ImpossibleError",
+    "InvalidIdError",
+    "InvalidSettingError",
+    "InvalidTargetError",
+    "MangledKeyError",
+    "MissingMainGuardError",
+    "NoMapError",
+    "NoSourceFileError",
+    "NoStoredBytesError",
+    "NotFoundError",
+    "NotReadyError",
+    "PictureTooLargeError",
+    "PortInUseError",
+    "RefusedHostError",
+    "SourceChangedError",
+    "SourceError",
+    "TooLargeError",
+    "TooManyChunksError",
+    "UnknownColormapError",
+    "UnknownDatasetError",
+    "UnknownGroupError",
+    "UnknownKeyError",
+    "UnknownVariableError",
+    "UnreadableChunkError",
+    "UnreadableDatasetError",
+    "UsageError",
+]
