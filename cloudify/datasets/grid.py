@@ -72,11 +72,15 @@ def grid_of(ds: xr.Dataset, name: str) -> Grid:
             return Grid("unstructured" if over[0] == over[1] else "rectilinear", lon, lat, mapping)
         if len(over[0]) == 2 and over[0] == over[1]:  # noqa: PLR2004  # a plane
             return Grid("curvilinear", lon, lat, mapping)
-    if mapping:
-        for x, y in _pairs(ds, "X", "Y"):
-            if dims.issuperset({*ds[x].dims, *ds[y].dims}):
-                return Grid("projected", x, y, mapping)
-    return _of_mesh(ds, name) or Grid("none")
+    return projection_of(ds, name) or _of_mesh(ds, name) or Grid("none")
+
+
+def projection_of(ds: xr.Dataset, name: str) -> Grid | None:
+    """Return the grid of a variable by its projection, also where longitudes stand beside it; None without one."""
+    mapping, dims = _mapping_of(ds, name), set(ds[name].dims)
+    pairs = _pairs(ds, "X", "Y") if mapping else []
+    found = (pair for pair in pairs if dims.issuperset({*ds[pair[0]].dims, *ds[pair[1]].dims}))
+    return next((Grid("projected", x, y, mapping) for x, y in found), None)
 
 
 def grids_of(ds: xr.Dataset) -> dict[str, Grid]:
@@ -150,6 +154,16 @@ def _mapping_of(ds: xr.Dataset, name: str) -> str:
 
 
 def _mapping_pointer(ds: xr.Dataset, name: str) -> str:
+    """Return the name of the grid mapping of a variable; coordinates seldom have one, and lie where their data do."""
+    own = _named_mapping(ds, name)
+    dims = set(ds[name].dims)
+    if own or len(dims) < 2:  # noqa: PLR2004  # a plane
+        return own
+    beside = (_named_mapping(ds, str(other)) for other, variable in ds.data_vars.items() if dims <= set(variable.dims))
+    return next(filter(None, beside), "")
+
+
+def _named_mapping(ds: xr.Dataset, name: str) -> str:
     variable = ds[name]
     pointer = variable.attrs.get("grid_mapping", variable.encoding.get("grid_mapping"))
     return pointer if isinstance(pointer, str) and pointer in ds.variables else ""

@@ -7,18 +7,15 @@ encodings and places (docs/decisions/0014).
 import io
 import json
 import logging
-import subprocess
-import sys
 import zipfile
-from atexit import register
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from weakref import WeakSet
 
 import numpy as np
 
 from cloudify.catalog.driver import is_url
+from cloudify.datasets.child import ChildError, run_child
 from cloudify.datasets.classic import Layout, Placed, is_classic, read_layout
 from cloudify.datasets.keep import Keep
 from cloudify.datasets.objects import Part, objects_at
@@ -34,7 +31,6 @@ MIN_SCAN_S = 60.0
 """A large local file takes longer than the wait for a remote one."""
 
 log = logging.getLogger(__name__)
-_running: WeakSet[subprocess.Popen[bytes]] = WeakSet()
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,27 +127,12 @@ def _run(entry: Entry, hrefs: Sequence[str], timeout_s: float, settings: Setting
     """Run the program that reads HDF5."""
     limit_s = max(timeout_s, MIN_SCAN_S)
     request = {"hrefs": list(hrefs), "options": _access(entry, settings), "timeout_s": timeout_s}
-    command = [sys.executable, "-m", "cloudify.datasets.hdf5"]
-    with subprocess.Popen(  # noqa: S603  # our own program
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as child:
-        _running.add(child)
-        try:
-            out, said = child.communicate(json.dumps(request).encode(), timeout=limit_s)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            raise RefusedError(f"to find its chunks takes longer than {limit_s:.0f} s") from None
-    if child.returncode:
-        source, reason = without_secrets(entry.href), said.decode(errors="replace")[-1000:]
-        log.warning("file cannot be scanned", extra={"dataset": entry.id, "source": source, "reason": reason})
-        raise RefusedError("its chunks cannot be found: the file is damaged, or no HDF5 file")
-    return out
-
-
-@register
-def _end_children() -> None:
-    for child in list(_running):
-        child.kill()
+    try:
+        return run_child("cloudify.datasets.hdf5", json.dumps(request).encode(), limit_s=limit_s)
+    except ChildError as error:
+        source = without_secrets(entry.href)
+        log.warning("file cannot be scanned", extra={"dataset": entry.id, "source": source, "reason": str(error)})
+        raise RefusedError("its chunks cannot be found: the file is damaged, or no HDF5 file") from error
 
 
 def _access(entry: Entry, settings: Settings) -> dict[str, object]:

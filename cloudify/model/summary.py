@@ -74,3 +74,9 @@ class Summary:
     """Why something is not known, for the owner of the data."""
     is_whole: bool = True
     """False if something could not be read just now, so that it is worth another try."""
+
+    @property
+    def pictured(self) -> str:
+        """The variable of which a picture stands for the dataset: the first with a map; ``""`` where none has one."""
+        drawn = (one.name for one in self.variables if one.is_data and one.is_gridded and "/" not in one.name)
+        return next(drawn, "")
