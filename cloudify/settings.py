@@ -6,6 +6,7 @@ names), else from the default. ``cloudify config show`` prints each value with w
 
 import os
 import re
+from collections.abc import Mapping
 from functools import lru_cache
 from ipaddress import ip_network
 from pathlib import Path
@@ -63,6 +64,7 @@ class Settings(BaseSettings):
     chunk_nbytes: int = Field(2 * MIB, ge=1, description="chunk size, before encoding, where the source has no chunks")
     max_chunk_nbytes: int = Field(256 * MIB, ge=1, description="largest chunk, before encoding, that is served")
     chunk_cache_nbytes: int = Field(256 * MIB, ge=0, description="encoded chunks kept in memory by one process")
+    max_picture_nbytes: int = Field(512 * MIB, ge=1, description="most values, in bytes, that are read for a picture")
     kept_nbytes: int = Field(1024 * MIB, ge=0, description="files under data_dir that can be made again, each kind")
     read_threads: int = Field(16, ge=1, description="reads of chunks at once in one process")
     remote_timeout_s: float = Field(30.0, gt=0, description="longest wait for a remote source")
@@ -88,6 +90,15 @@ class Settings(BaseSettings):
     s3_anonymous: bool | None = Field(
         None, description="read S3 unsigned; by default where there is no key; false: credentials of the machine"
     )
+
+    drawing_processes: int | None = Field(
+        None,
+        ge=1,
+        description="processes that draw pictures with matplotlib, started when needed; default: as many as cores",
+    )
+    drawing_timeout_s: float = Field(10.0, gt=0, description="longest time for drawing one picture")
+    drawing_nbytes: int = Field(2048 * MIB, ge=64 * MIB, description="memory for drawing one picture")
+    drawing_queue: int = Field(64, ge=0, description="pictures that wait to be drawn, in one process of the server")
 
     max_body_nbytes: int = Field(2 * MIB, ge=0, description="largest request body that is read")
     shutdown_s: float = Field(4.0, gt=0, le=5, description="time that running requests get to finish on SIGTERM")
@@ -183,6 +194,11 @@ def dask_address(settings: Settings) -> str | None:
 def _read_aliases() -> dict[str, object]:
     """Return the settings that the environment has under their other names."""
     return {name: os.environ[alias] for name, alias in ALIASES.items() if alias in os.environ}
+
+
+def child_environment(own: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of a helper process: ours without settings, which it has no use for, and its own."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(ENV_PREFIX)} | dict(own)
 
 
 def settings_file() -> Path:
