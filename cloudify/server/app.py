@@ -26,6 +26,7 @@ from cloudify.http.heads import Heads
 from cloudify.http.hosts import LOOPBACK_NAMES, KnownHosts
 from cloudify.http.limits import BodyLimit
 from cloudify.model.entry import is_valid_id, suggest_id
+from cloudify.pictures.drawers import end_drawers
 from cloudify.server.discovery import load_plugins
 from cloudify.server.failures import LastResort, answer_failures
 from cloudify.server.objects import is_object, load_object
@@ -161,6 +162,7 @@ class Server:
             yield
         finally:
             self.watcher.stop()
+            end_drawers()  # a request that still waits for its picture would hold up the end
 
     def serve(self) -> None:
         """Serve until SIGTERM or Ctrl-C.
