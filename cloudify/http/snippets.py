@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from cloudify.datasets.methods import methods_of
+from cloudify.http.thumbnails import plot_path
 from cloudify.model.entry import Entry
 
 
@@ -18,7 +19,7 @@ class Snippet:
     code: str
 
 
-def snippets(root: str, dataset_id: str, entry: Entry | None) -> Iterator[Snippet]:
+def snippets(root: str, dataset_id: str, entry: Entry | None, pictured: str) -> Iterator[Snippet]:
     """Yield the ways to read a dataset, none that it cannot be read by.
 
     Parameters
@@ -27,6 +28,8 @@ def snippets(root: str, dataset_id: str, entry: Entry | None) -> Iterator[Snippe
         Of the server's links.
     entry
         What the catalog says of it; None where no catalog of ours has it.
+    pictured
+        A variable that has a map; ``""`` for none.
     """
     url = f"{root}/datasets/{dataset_id}"
     call = f'xr.open_dataset(\n    "{url}/{{}}",\n    engine="{{}}", chunks={{{{}}}}{{}},\n)'
@@ -54,3 +57,5 @@ def snippets(root: str, dataset_id: str, entry: Entry | None) -> Iterator[Snippe
     if entry is not None and entry.driver == "netcdf":
         yield Snippet("netCDF4", "python", f'import netCDF4\nds = netCDF4.Dataset("{url}/source.nc#mode=bytes")')
         yield Snippet("the file itself", "shell", f'curl -o {dataset_id}.nc "{url}/source.nc"')
+    if pictured:
+        yield Snippet("a picture", "shell", f'curl -o {dataset_id}.png "{url}/{plot_path(pictured)}"')

@@ -14,12 +14,14 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from xpublish.plugins import Plugin, hookimpl
 
 from cloudify.chunks.attributes import PRIVATE, json_attributes
+from cloudify.datasets.grid import conventional, grids_of
 from cloudify.datasets.shelf import Shelf, title_of
 from cloudify.http.deps import Dataset, DataTree
 from cloudify.http.hosts import root_url
 from cloudify.http.negotiate import wants_html
 from cloudify.http.pages import render_page
 from cloudify.http.snippets import snippets
+from cloudify.http.thumbnails import plot_path
 from cloudify.settings import Settings, load_settings
 
 
@@ -94,10 +96,14 @@ class DatasetInfoPlugin(Plugin):
                 return info(tree.dataset)
             root = root_url(request, self.settings)
             entry = self.shelf.entry(dataset_id) if self.shelf is not None else None
+            pictured = next(
+                (name for name in grids_of(conventional(tree.to_dataset())) if tree[name].dtype.kind in "iuf"), ""
+            )
             return render_page(
                 "dataset.html", request.scope,
                 dataset_id=dataset_id,
-                ways=list(snippets(root, dataset_id, entry)),
+                ways=list(snippets(root, dataset_id, entry, pictured)),
+                picture=plot_path(pictured) if pictured else "",
                 title=title_of(self.shelf, dataset_id) or str(tree.attrs.get("title", dataset_id)),
                 representation=_representation(tree),
             )  # fmt: skip

@@ -12,6 +12,7 @@ from xpublish.plugins import Plugin, hookimpl
 
 import cloudify
 from cloudify.catalog.catalog import Standing
+from cloudify.catalog.driver import is_url
 from cloudify.datasets.shelf import Shelf
 from cloudify.datasets.summaries import Summaries
 from cloudify.http.deps import DatasetIds
@@ -19,6 +20,7 @@ from cloudify.http.hosts import root_url
 from cloudify.http.negotiate import wants_html
 from cloudify.http.pages import WEB, render_page
 from cloudify.http.report import PluginReport
+from cloudify.http.thumbnails import thumbnail_path
 from cloudify.settings import Settings
 
 LINKS = (
@@ -85,6 +87,8 @@ class PagesPlugin(Plugin):
             if wants_html(request):
                 query = request.query_params
                 found = find_rows(rows, query.get("q", ""), query.get("page", ""))
+                for row in found.rows:
+                    row["thumbnail"] = self._thumbnail(row["id"])
                 return render_page(
                     "landing.html", request.scope,
                     root=root, title=title, total=len(rows), found=found, report=self.report, faults=faults,
@@ -126,3 +130,11 @@ class PagesPlugin(Plugin):
             "license": entry.license,
             "error": self.shelf.failure(dataset_id),
         }
+
+    def _thumbnail(self, dataset_id: str) -> str:
+        """Return the path below a dataset of its picture, ``""`` where none is known without opening it."""
+        entry = self.shelf.entry(dataset_id)
+        if entry is None or entry.fault or is_url(entry.href):
+            return ""  # of a URL its server would have to be asked
+        summary = self.summaries.unopened(entry, self.settings)
+        return thumbnail_path(summary.pictured) if summary is not None and summary.pictured else ""

@@ -79,6 +79,7 @@ def test_the_demo_is_well_but_for_its_ocean(demo: Any) -> None:
     assert verdict == "limited"
     assert {key for key, row in found.items() if row[0] != "works"} == {("time", "time"), ("units", "wet_c")}
     assert found["grid", "S"][1] == "unstructured: clon, clat"
+    assert found["plot", ""] == ("works", "maps of wet_c, S", "")
     assert found["stac", ""][0] == "works"
     assert found["stac", ""][1].endswith("2098-11-18T00:00:00Z to 2098-11-18T23:59:59Z")
 

@@ -1,5 +1,6 @@
 """The snippets of the document that the project comes from, as they are written there: names and URL filled in."""
 
+import io
 import re
 import runpy
 import signal
@@ -16,6 +17,7 @@ import numpy as np
 import pystac
 import pytest
 import xarray as xr
+from PIL import Image
 
 PROJECT = Path(__file__).parents[2]
 SEED = PROJECT.parent / "shared" / "seeds" / "cloudify.txt"
@@ -94,13 +96,13 @@ def server(request: pytest.FixtureRequest) -> tuple[str, str]:
     return request.getfixturevalue("host_script"), "test"
 
 
-def run(title: str, server: tuple[str, str], tmp_path: Path, last: str = "") -> dict[str, Any]:
+def run(title: str, server: tuple[str, str], tmp_path: Path, last: str = "", names: str = "") -> dict[str, Any]:
     """Run a snippet; `last` names the value of its last expression, which a notebook would show."""
     url, dataset_id = server
     code = snippets()[title].replace("https://eerie.cloud.dkrz.de", url)
     if last:
         code = code.replace("xr.open_dataset(", f"{last} = xr.open_dataset(")
-    names = f"SERVER_URL = {url!r}\ndataset_id = {dataset_id!r}\n"
+    names += f"SERVER_URL = {url!r}\ndataset_id = {dataset_id!r}\n"
     if title == "Intake":
         code = code.replace('dataset_id="test"', f"dataset_id={dataset_id!r}")
     (tmp_path / "snippet.py").write_text(names + code)
@@ -138,3 +140,9 @@ def test_the_collection_has_the_items(server: tuple[str, str], tmp_path: Path) -
 def test_the_intake_catalog_opens_a_dataset(server: tuple[str, str], tmp_path: Path) -> None:
     with run("Intake", server, tmp_path)["ds"] as ds:
         equal_to_the_file(ds)
+
+
+def test_a_variable_is_plotted(server: tuple[str, str], tmp_path: Path) -> None:
+    names = "var_name, kind, cmap, selection = 'tas', 'image', 'viridis', 'time/0'\n"
+    image = Image.open(io.BytesIO(run("Plotting", server, tmp_path, names=names)["plot"]))
+    assert (image.format, image.mode, image.width) == ("PNG", "P", 900)

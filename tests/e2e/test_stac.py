@@ -1,6 +1,7 @@
 """STAC as clients read it: pystac from a live server, the core schemas it brings, the extensions' own schemas."""
 
 import importlib.resources
+import io
 import json
 import time
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ import pystac
 import pytest
 import xarray as xr
 import xpublish
+from PIL import Image
 from referencing import Registry, Resource
 
 from cloudify import Server
@@ -252,7 +254,9 @@ def test_a_regular_grid_has_a_code_and_a_transform_and_no_other_has() -> None:
 @pytest.mark.parametrize("dataset_id", ["mpi-esm-tas", "icon-ocean"])
 def test_every_asset_opens_as_it_says(demo: Any, dataset_id: str) -> None:
     (item,) = documents(demo.url, [dataset_id])
-    assert list(item["assets"]) == ["data", "kerchunk"]
+    assert list(item["assets"]) == ["data", "kerchunk", "thumbnail"]
+    picture = httpx.get(item["assets"].pop("thumbnail")["href"])
+    assert (picture.headers["content-type"], Image.open(io.BytesIO(picture.content)).width) == ("image/png", 240)
     for asset in item["assets"].values():
         with (
             xr.open_dataset(asset["href"], decode_times=False, **asset["xarray:open_kwargs"]) as ds,

@@ -16,6 +16,7 @@ from cloudify.http.stac.terms import (
     link,
     spdx,
 )
+from cloudify.http.thumbnails import thumbnail_path
 from cloudify.model.entry import Entry
 from cloudify.model.extent import Extent
 from cloudify.model.summary import Summary
@@ -55,7 +56,7 @@ def item(root: str, entry: Entry, summary: Summary, methods: Sequence[str], coll
         | ({"renders": drawn} if drawn else {})
         | placed,
         "links": _links(root, entry),
-        "assets": _assets(below, methods),
+        "assets": _assets(below, methods, summary.pictured),
         "collection": collection_id,
     }
 
@@ -96,7 +97,7 @@ def _links(root: str, entry: Entry) -> list[Json]:
     ]
 
 
-def _assets(below: str, methods: Sequence[str]) -> Json:
+def _assets(below: str, methods: Sequence[str], pictured: str) -> Json:
     assets: Json = {
         "data": {
             "href": f"{below}/zarr",
@@ -116,5 +117,12 @@ def _assets(below: str, methods: Sequence[str]) -> Json:
             "title": "kerchunk references to the stored bytes",
             "roles": ["references"],
             "xarray:open_kwargs": {"engine": "kerchunk", "chunks": {}},
+        }
+    if pictured:
+        assets["thumbnail"] = {
+            "href": f"{below}/{thumbnail_path(pictured)}",
+            "type": "image/png",
+            "title": f"map of {pictured}",
+            "roles": ["thumbnail"],
         }
     return assets

@@ -1,6 +1,7 @@
-"""Clients in a process of their own: jobs go as JSON, values come back as files."""
+"""Clients in a process of their own: jobs go as JSON, values come back as files; and how those of node get there."""
 
 import json
+import shutil
 import subprocess
 from collections.abc import Iterable
 from pathlib import Path
@@ -50,3 +51,16 @@ def _value(said: dict[str, object], folder: Path, shape: tuple[int, ...]) -> Arr
         return np.array([item.encode().rstrip(b"\0") for item in said["bytes"]], "S").reshape(shape)  # type: ignore[attr-defined]
     values = np.frombuffer((folder / str(said["file"])).read_bytes(), str(said["dtype"]))
     return values.reshape(shape) if values.size == np.prod(shape, dtype=int) else values
+
+
+def npm_install(source: Path, folder: Path) -> None:
+    """Install what the package.json in `source` names into a folder, once for each version of its lock."""
+    lock = (source / "package-lock.json").read_text()
+    done = folder / "installed"
+    if not done.exists() or done.read_text() != lock:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in ("package.json", "package-lock.json"):
+            shutil.copyfile(source / name, folder / name)
+        command = ["npm", "ci", "--omit=dev", "--no-audit", "--no-fund"]
+        subprocess.run(command, cwd=folder, check=True, capture_output=True)
+        done.write_text(lock)

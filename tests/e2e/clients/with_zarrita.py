@@ -2,27 +2,17 @@
 
 import json
 import shutil
-import subprocess
 from pathlib import Path
 
 from clients.base import Client
-from clients.elsewhere import run
+from clients.elsewhere import npm_install, run
 
 HERE = Path(__file__).parent
 
 
 def install(folder: Path) -> None:
-    """Install what package.json names into a folder, once for each version of its lock."""
-    lock = (HERE / "package-lock.json").read_text()
-    done = folder / "installed"
-    if not done.exists() or done.read_text() != lock:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name in ("package.json", "package-lock.json"):
-            shutil.copyfile(HERE / name, folder / name)
-        subprocess.run(
-            ["npm", "ci", "--omit=dev", "--no-audit", "--no-fund"], cwd=folder, check=True, capture_output=True
-        )
-        done.write_text(lock)
+    """Install zarrita into a folder."""
+    npm_install(HERE, folder)
     shutil.copyfile(HERE / "zarrita.mjs", folder / "zarrita.mjs")
 
 

@@ -1,0 +1,188 @@
+"""Pictures of datasets: looked up, drawn once for all who ask at once, and kept as long as their source is the same."""
+
+from dataclasses import dataclass
+from functools import partial
+from hashlib import blake2b
+from math import prod
+from os import cpu_count
+from typing import Any, Literal, get_args
+
+from starlette.datastructures import QueryParams
+
+from cloudify.chunks.cache import ByteCache
+from cloudify.datasets.opened import Opened
+from cloudify.datasets.source import explain, failures
+from cloudify.errors import BadOptionError, BadSelectionError, UnreadableDatasetError
+from cloudify.http.flights import Flights
+from cloudify.http.lookup import Lookup
+from cloudify.http.offload import Offload
+from cloudify.model.selection import SelectionError, parse_selection
+from cloudify.pictures.drawers import drawers_of
+from cloudify.pictures.drawing import Drawing, MapDrawing
+from cloudify.pictures.frame import DEFAULT_WIDTH, check_size
+from cloudify.pictures.kept import Kept
+from cloudify.pictures.map_image import margins
+from cloudify.pictures.palette import palette_of
+from cloudify.pictures.plot import KINDS, MapPlan, Request, image, is_small, plan_map, subject_of, table_of, values_on
+from cloudify.pictures.resample import cell_size
+from cloudify.pictures.series_plot import hist_drawing, line_drawing, scatter_drawing
+from cloudify.settings import Settings
+
+Form = Literal["png", "svg"]
+FORMS: tuple[Form, ...] = get_args(Form)
+MEDIA_TYPES: dict[Form, str] = {"png": "image/png", "svg": "image/svg+xml"}
+DRAWN_AS_LINES = frozenset({"contour", "contourf", "line", "hist"})
+"""Kinds that an SVG can hold; the others are pictures of pixels."""
+PICTURES_NBYTES = 2**26
+KEPT_NBYTES = 2**27
+LINE_HEIGHT = 420
+WAITING = 64
+"""Requests that may wait for a process that draws."""
+Ordered = tuple[Drawing, int, int]
+"""What is to be drawn, how wide and how high."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture."""
+
+    body: bytes
+    etag: str
+
+
+class Plots:
+    """Draws plots of datasets. Belongs to one event loop."""
+
+    def __init__(self, lookup: Lookup, settings: Settings) -> None:
+        self._lookup, self._settings = lookup, settings
+        self._pictures, self._kept = ByteCache(PICTURES_NBYTES), Kept(KEPT_NBYTES)
+        self._flights: Flights[Picture] = Flights()
+        self.work = Offload(max(2, cpu_count() or 2))
+        self._waiting = Offload(WAITING)  # these wait for a process that draws, and must not keep reads waiting
+        self._drawers = drawers_of(settings)
+
+    async def picture(self, dataset_id: str, request: Request, form: Form) -> Picture:
+        """Return a picture as the source is now; what many ask for at once is drawn once.
+
+        Raises
+        ------
+        CloudifyError
+            If there is no such dataset or variable, or it cannot be drawn so.
+        """
+        return await self._flights.join((dataset_id, request, form), partial(self._picture, dataset_id, request, form))
+
+    async def opened(self, dataset_id: str) -> Opened:
+        """Return a dataset as the source is now."""
+        return await self.work(lambda: self._lookup.opened(dataset_id))
+
+    async def plan(self, opened: Opened, request: Request) -> MapPlan:
+        """Return what a map would show; nothing is drawn."""
+        return await self.work(lambda: plan_map(opened, request, self._kept, self._settings.max_picture_nbytes))
+
+    async def _picture(self, dataset_id: str, request: Request, form: Form) -> Picture:
+        opened = await self.opened(dataset_id)
+        key = f"{dataset_id}\n{opened.token}\n{request}\n{form}"
+        etag = f'"{blake2b(key.encode(), digest_size=12).hexdigest()}"'
+        body = self._pictures.get(key)
+        if body is None:
+            made = await self.work(lambda: self._prepare(opened, request))
+            if isinstance(made, bytes):
+                body = made
+            else:
+                drawing, width, height = made
+                body = await self._waiting(lambda: self._drawers.draw(drawing, form, width, height))
+            self._pictures.put(key, body)
+        return Picture(body, etag)
+
+    def _prepare(self, opened: Opened, request: Request) -> bytes | Ordered:
+        """Read what a picture shows; the kind `image` is drawn at once, of others what is to be drawn is returned."""
+        try:
+            return self._read(opened, request)
+        except failures() as error:  # of the source: what cannot be drawn has a name of its own
+            raise UnreadableDatasetError(opened.entry.id, explain(error)) from error
+
+    def _read(self, opened: Opened, request: Request) -> bytes | Ordered:
+        limit, width = self._settings.max_picture_nbytes, request.width or DEFAULT_WIDTH
+        if request.kind == "hist":
+            return hist_drawing(opened, request, limit), width, request.height or LINE_HEIGHT
+        if request.kind == "line" or (request.kind == "scatter" and not _has_map(opened, request)):
+            return line_drawing(opened, request, limit), width, request.height or LINE_HEIGHT
+        plan = plan_map(opened, request, self._kept, limit)
+        left, right, top, bottom = margins(width)
+        sides = plan.view.width + left + right, plan.view.height + top + bottom
+        if request.kind == "scatter":
+            return scatter_drawing(plan, request), *sides
+        table = table_of(plan, self._kept)
+        values = values_on(plan, table)
+        if request.kind == "image":
+            return image(plan, values, is_small=is_small(request))
+        low, high = plan.limits.low, plan.limits.high
+        cell = cell_size(table)
+        return MapDrawing(request.kind, values, plan.view, request.colormap, low, high, plan.caption, cell=cell), *sides
+
+
+def read_request(variable: str, kind: str, colormap: str, selection: str, query: QueryParams) -> Request:
+    """Read a plot's path and query.
+
+    Raises
+    ------
+    BadOptionError, BadSelectionError, UnknownColormapError
+        Naming what is wrong and what can be.
+    """
+    if kind not in KINDS:
+        raise BadOptionError(f"no kind of plot {kind[:40]!r}; there are {', '.join(KINDS)}")
+    palette_of(colormap)
+    try:
+        picks = parse_selection(selection)
+    except SelectionError as error:
+        raise BadSelectionError(str(error)) from error
+    width, height = (_whole_number(query, name) for name in ("width", "height"))
+    check_size(width, height)
+    low, high = (_number(query, name) for name in ("vmin", "vmax"))
+    if low is not None and high is not None and low >= high:
+        raise BadOptionError(f"vmin={low:g}, vmax={high:g}: expected the first to be smaller")
+    return Request(variable, kind, colormap, picks, width, height, low, high)
+
+
+def read_form(text: str, kind: str) -> Form:
+    """Read the form of a picture.
+
+    Raises
+    ------
+    BadOptionError
+        If there is none of its name, or no such picture of this kind.
+    """
+    if text not in FORMS:
+        raise BadOptionError(f"no form f={text[:40]!r}; there are png, svg, html and json")
+    if text == "svg" and kind not in DRAWN_AS_LINES:
+        raise BadOptionError(
+            f"a plot of the kind {kind} is a picture of pixels: f=png; SVG is for contour, line and hist"
+        )
+    return text
+
+
+def _has_map(opened: Opened, request: Request) -> bool:
+    subject = subject_of(opened, request)
+    return prod(subject.ds.sizes[dim] for dim in subject.horizontal) > 1
+
+
+def _whole_number(query: QueryParams, name: str) -> int | None:
+    text = query.get(name, "")
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) < 19):  # noqa: PLR2004
+        raise BadOptionError(f"{name}={text[:40]!r}: expected a number of pixels")
+    return int(text)
+
+
+def _number(query: QueryParams, name: str) -> float | None:
+    text: Any = query.get(name, "")
+    if not text:
+        return None
+    try:
+        value = float(text[:40])
+    except ValueError:
+        raise BadOptionError(f"{name}={text[:40]!r}: expected a number") from None
+    if not -1e300 < value < 1e300:  # noqa: PLR2004  # finite, with room to subtract
+        raise BadOptionError(f"{name}={text[:40]!r}: expected a finite number")
+    return value

@@ -1,0 +1,1 @@
+"""Plots over HTTP: fields with known answers, real data, the page."""
