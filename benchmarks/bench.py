@@ -15,7 +15,7 @@ from pathlib import Path
 
 import httpx
 
-from benchmarks import stored_chunk
+from benchmarks import pictures, stored_chunk
 from benchmarks.failures import MissingProgramError, RowError
 from benchmarks.processes import end_on_sigterm
 from benchmarks.report import cores, table, today, versions, without_places
@@ -23,8 +23,11 @@ from benchmarks.rows import Effort, Figures, Outcome, Row
 
 ROWS: dict[str, Row] = {
     "stored-chunk": stored_chunk.ROW,
+    "image": pictures.IMAGE_ROW,
+    "decorated": pictures.DECORATED_ROW,
+    "pictures-at-once": pictures.AT_ONCE_ROW,
 }
-PACKAGES = ("cloudify-xarray", "xpublish", "zarr", "uvicorn")
+PACKAGES = ("cloudify-xarray", "xpublish", "zarr", "uvicorn", "matplotlib", "pillow")
 PROGRAMS = ("nginx", "wrk")
 HEADER = ("row", "peer", "connections", "CPU us/request", "x limit (min to max)", "requests/s", "p50 ms", "p99 ms")
 

@@ -72,12 +72,13 @@ def compare(peers: Mapping[str, Running], script: Path, effort: Effort, *, limit
         for (name, connections), taken in samples.items():
             taken.append(measure(peers[name], script, connections=connections, seconds=effort.seconds))
     return [
-        _figures(name, connections, taken, samples[limit, connections])
+        figures_of(name, connections, taken, samples[limit, connections])
         for (name, connections), taken in samples.items()
     ]
 
 
-def _figures(peer: str, connections: int, taken: Sequence[Sample], limit: Sequence[Sample]) -> Figures:
+def figures_of(peer: str, connections: int, taken: Sequence[Sample], limit: Sequence[Sample]) -> Figures:
+    """Return the medians of what a peer was seen to do, beside the limit in the same rounds."""
     ratios = [own.cpu_us / other.cpu_us for own, other in zip(taken, limit, strict=True)]
     return Figures(
         peer,
