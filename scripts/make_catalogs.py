@@ -6,6 +6,7 @@ its `history` says. Needs what the tests need: kerchunk writes the reference set
 
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -28,8 +29,9 @@ def read(name: str) -> xr.Dataset:
 
 
 def note(ds: xr.Dataset, change: str) -> xr.Dataset:
-    """Add a line to the history."""
-    return ds.assign_attrs(history=f"{ds.attrs.get('history', '')}\ncloudify catalogs: {change}".strip())
+    """Add a line to the history, which keeps the names of files and not the folders they were in elsewhere."""
+    history = re.sub(r"(?<=\s)/(?:[\w.-]+/)+", "", ds.attrs.get("history", ""))
+    return ds.assign_attrs(history=f"{history}\ncloudify catalogs: {change}".strip())
 
 
 def main() -> None:
