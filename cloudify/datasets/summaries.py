@@ -112,6 +112,11 @@ class Summaries:
         known = self._extents.get(dataset_id)
         return known[0] if known else None
 
+    def last(self, dataset_id: str) -> Summary | None:
+        """Return the summary of a dataset as it was last seen, None where it never was; asks no source."""
+        token = self.token(dataset_id)
+        return self.kept(token) if token else None
+
     def extent(self, entry: Entry) -> Extent:
         """Return what is known of where and when a dataset is: by its catalog, else by its summary; reads nothing."""
         stated = Extent(entry.bbox, entry.interval)

@@ -1,5 +1,6 @@
 """What a dataset holds, in so few words that they can be kept for every dataset of a catalog."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -7,6 +8,9 @@ from cloudify.model.extent import Extent
 
 Role = Literal["x", "y", "z", "time", "cells", "other"]
 """What runs along a dimension; `cells`: those of an unstructured grid."""
+
+NUMBERS = ("int", "uint", "float")
+"""How the names of types begin of which there are pictures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +81,19 @@ class Summary:
 
     @property
     def pictured(self) -> str:
-        """The variable of which a picture stands for the dataset: the first with a map; ``""`` where none has one."""
-        drawn = (one.name for one in self.variables if one.is_data and one.is_gridded and "/" not in one.name)
-        return next(drawn, "")
+        """The variable of which a picture stands for the dataset (`pictured_among`); ``""`` where none has a map."""
+        drawn = {
+            one.name: len(one.dimensions)
+            for one in self.variables
+            if one.is_data and one.is_gridded and one.dtype.startswith(NUMBERS) and "/" not in one.name
+        }
+        return pictured_among(drawn)
+
+
+def pictured_among(variables: Mapping[str, int]) -> str:
+    """Return the first of those with most dimensions: a mask or an orography has fewer than what it is there for.
+
+    >>> pictured_among({"mask": 2, "so": 4, "thetao": 4})
+    'so'
+    """
+    return max(variables, key=lambda name: variables[name], default="")

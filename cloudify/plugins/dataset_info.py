@@ -22,6 +22,7 @@ from cloudify.http.negotiate import wants_html
 from cloudify.http.pages import render_page
 from cloudify.http.snippets import snippets
 from cloudify.http.thumbnails import plot_path
+from cloudify.model.summary import pictured_among
 from cloudify.settings import Settings, load_settings
 
 
@@ -96,9 +97,8 @@ class DatasetInfoPlugin(Plugin):
                 return info(tree.dataset)
             root = root_url(request, self.settings)
             entry = self.shelf.entry(dataset_id) if self.shelf is not None else None
-            pictured = next(
-                (name for name in grids_of(conventional(tree.to_dataset())) if tree[name].dtype.kind in "iuf"), ""
-            )
+            mapped = [name for name in grids_of(conventional(tree.to_dataset())) if tree[name].dtype.kind in "iuf"]
+            pictured = pictured_among({name: tree[name].ndim for name in mapped})
             return render_page(
                 "dataset.html", request.scope,
                 dataset_id=dataset_id,

@@ -12,7 +12,6 @@ from xpublish.plugins import Plugin, hookimpl
 
 import cloudify
 from cloudify.catalog.catalog import Standing
-from cloudify.catalog.driver import is_url
 from cloudify.datasets.shelf import Shelf
 from cloudify.datasets.summaries import Summaries
 from cloudify.http.deps import DatasetIds
@@ -134,7 +133,7 @@ class PagesPlugin(Plugin):
     def _thumbnail(self, dataset_id: str) -> str:
         """Return the path below a dataset of its picture, ``""`` where none is known without opening it."""
         entry = self.shelf.entry(dataset_id)
-        if entry is None or entry.fault or is_url(entry.href):
-            return ""  # of a URL its server would have to be asked
-        summary = self.summaries.unopened(entry, self.settings)
+        if entry is None or entry.fault:
+            return ""
+        summary = self.summaries.last(dataset_id) or self.summaries.unopened(entry, self.settings)
         return thumbnail_path(summary.pictured) if summary is not None and summary.pictured else ""

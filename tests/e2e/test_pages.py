@@ -1,10 +1,12 @@
 """The pages in a real browser, without a network beyond this server."""
 
+import html
 import re
 import subprocess
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 OPTIONS = [
@@ -42,3 +44,15 @@ def test_a_page_works_and_its_console_is_silent(demo: Any, tmp_path: Path, path:
     for text in expected:
         assert text in document.replace("<wbr>", "").replace("\u200b", ""), text
     assert [line for line in console if "404 (Not Found)" not in line or path != "/datasets/nope/"] == []
+
+
+def test_each_dataset_has_its_picture_on_the_landing_page(demo: Any) -> None:
+    """Once the background pass has seen them, a directory too; not of the mask of the ocean, but of what is in it."""
+    expected = {"mpi-esm-tas": "tas", "mpi-esm-wind": "uas", "icon-ocean": "S"}
+    for dataset_id in expected:
+        httpx.get(f"{demo.url}/datasets/{dataset_id}/stac").raise_for_status()
+    page = httpx.get(demo.url, headers={"accept": "text/html"}).text
+    sources = dict(re.findall(r'<img src="[^"]*/datasets/([^/]+)/plot/([^/]+)/image', page))
+    assert sources == expected
+    for address in re.findall(r'<img src="([^"]*/datasets/[^"]*)"', page):
+        assert httpx.get(html.unescape(address)).headers["content-type"] == "image/png"
