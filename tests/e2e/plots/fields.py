@@ -78,7 +78,7 @@ def cases() -> dict[str, Case]:
         "north": Case(on_axes(tens, rows, north), *hemispheres),
         "descending": Case(on_axes(tens, rows[::-1], north), *hemispheres),
         "east": Case(on_axes(tens - 180, rows, east), *halves),
-        "from-20-to-380": Case(on_axes(tens + 15, rows, east), [(10, 30), (100, -30)], [(-10, 40), (-100, -30)]),
+        "from-20-to-380": Case(on_axes(tens + 15, rows, east), [(10, 30), (100, -30)], [(-20, 40), (-100, -30)]),
         "one-cell": Case(one, [(-125, 35), (-121, 31), (-129, 39)], [*beside, *around[1:]]),
         "date-line": Case(dated, [(-177, 5), (177, 5), (179, 9)], [(-172, 5), (172, 5), (178, 12), *around]),
         "first-and-last-row": Case(on_axes(tens, rows, polar), [(0, 88), (-100, -88)], [(0, 77), (-100, -77)]),

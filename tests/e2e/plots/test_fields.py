@@ -66,10 +66,11 @@ def test_filled_contours_of_one_cell_are_hot_in_its_middle_and_cold_around(url: 
     assert seen.looks(*far.get(name, (20, 20)), COLD, off=40)
 
 
-@pytest.mark.parametrize("name", ["north", "one-cell", "date-line", "descending"])
+@pytest.mark.parametrize("name", CASES)
 def test_a_thumbnail_shows_the_same(url: str, name: str) -> None:
-    seen = Seen(url, name, "image", "width=240")
-    assert seen.image.size == (240, 120)
+    seen = Seen(url, name, "image", "width=240", CASES[name].selection)
+    assert seen.image.size == seen.size
+    assert seen.image.width == 240
     case = CASES[name]
     check(seen, Case(case.ds, case.hot[:1], case.cold[-3:]))  # a pixel is 1.5 degrees
 
