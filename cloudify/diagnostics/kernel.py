@@ -13,6 +13,8 @@ import numpy as np
 
 from cloudify.diagnostics.groups import NONE, Array
 
+PIECE_NBYTES = 2**20
+"""How much is taken in at once: small enough to stay in the processor's cache from one statistic to the next."""
 WIDE = 256
 """Cells from which on groups are reduced one by one, along whole rows; narrower blocks all at once."""
 STATISTICS: Final = ("count", "sum", "mean", "min", "max", "std", "var", "first", "last")
@@ -66,16 +68,9 @@ class Accumulator:
         codes
             The group of each place, `NONE` for no group.
         """
-        order = np.argsort(codes, kind="stable")
-        order = order[codes[order] != NONE]
-        if not order.size:
-            return
-        if order.size < codes.size or (np.diff(order) != 1).any():
-            rows = rows[order]
-        found, starts = np.unique(codes[order], return_index=True)
-        with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
-            self._merge(found, _Block(rows, starts))
-        self._seen[found] = True
+        step = max(1, PIECE_NBYTES // max(1, rows.shape[1] * rows.itemsize))
+        for start in range(0, len(rows), step):
+            self._take_in(rows[start : start + step], codes[start : start + step])
 
     def result(self, name: str) -> Array:
         """Return a statistic, (groups, cells). Of what has no value: count and sum 0, as xarray has it, else NaN."""
@@ -88,6 +83,18 @@ class Accumulator:
                 mean = over / held["count"]  # 0 / 0 is NaN, as it should be
             return np.asarray(np.sqrt(mean)) if name == "std" else np.asarray(mean)
         return held[{"min": "low", "max": "high"}.get(name, name)]
+
+    def _take_in(self, rows: Array, codes: Array) -> None:
+        order = np.argsort(codes, kind="stable")
+        order = order[codes[order] != NONE]
+        if not order.size:
+            return
+        if order.size < codes.size or (np.diff(order) != 1).any():
+            rows = rows[order]
+        found, starts = np.unique(codes[order], return_index=True)
+        with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
+            self._merge(found, _Block(rows, starts))
+        self._seen[found] = True
 
     def _merge(self, found: Array, block: "_Block") -> None:
         held = self._held

@@ -25,7 +25,8 @@ STALE: Final = frozenset({"valid_range", "valid_min", "valid_max", "actual_range
 """Attributes of the values, not of the quantity."""
 WRITTEN: Final = frozenset({"coordinates", "_FillValue", "missing_value", "scale_factor", "add_offset"})
 """Attributes that xarray writes itself; objects of host scripts may hold some."""
-KEPT_ENCODING: Final = ("units", "calendar")
+KEPT_ENCODING: Final = ("units", "calendar", "dtype")
+"""Of times; in other units or types they might not be written exactly."""
 
 
 def dataset_of(subject: Subject, groups: Groups, action: str, values: Array, dims: tuple[Hashable, ...]) -> xr.Dataset:
@@ -44,7 +45,7 @@ def dataset_of(subject: Subject, groups: Groups, action: str, values: Array, dim
     order = [groups.name if dim == groups.dim and not is_anomaly else dim for dim in ds[name].dims]
     coords = {key: _copy(variable) for key, variable in kept.items() if key in ds.coords}
     if not is_anomaly:
-        coords[groups.name] = xr.Variable((leading,), groups.labels, _group_attrs(groups), _encoding(groups))
+        coords[groups.name] = _group_coordinate(groups)
     made = xr.Variable((leading, *dims[1:]), values, _attrs(ds[name], groups, action)).transpose(*order)
     beside = {key: _copy(variable) for key, variable in kept.items() if key not in coords and key not in ds.coords}
     return xr.Dataset(
@@ -61,20 +62,22 @@ def _kept(ds: xr.Dataset, name: str) -> Iterable[Hashable]:
 
 
 def _copy(variable: xr.Variable) -> xr.Variable:
-    encoding = {key: variable.encoding[key] for key in KEPT_ENCODING if key in variable.encoding}
-    written = WRITTEN | set(KEPT_ENCODING) if variable.dtype.kind in "MO" else WRITTEN
+    is_time = variable.dtype.kind in "MO"
+    written = WRITTEN | set(KEPT_ENCODING) if is_time else WRITTEN
     attrs = {key: value for key, value in variable.attrs.items() if key not in written}
-    return xr.Variable(variable.dims, variable.to_numpy(), attrs, encoding)
+    return xr.Variable(variable.dims, variable.to_numpy(), attrs, _encoding(variable) if is_time else {})
 
 
-def _encoding(groups: Groups) -> dict[str, Any]:
-    return {} if groups.component else {k: v for k, v in groups.source.encoding.items() if k in KEPT_ENCODING}
+def _encoding(variable: xr.Variable) -> dict[str, Any]:
+    return {key: variable.encoding[key] for key in KEPT_ENCODING if key in variable.encoding}
 
 
-def _group_attrs(groups: Groups) -> dict[str, Any]:
+def _group_coordinate(groups: Groups) -> xr.Variable:
     if groups.component:
-        return {"long_name": f"{groups.component} of {groups.source.name}"}
-    return {key: value for key, value in groups.source.attrs.items() if key not in {"bounds", "climatology"}}
+        return xr.Variable((groups.name,), groups.labels, {"long_name": f"{groups.component} of {groups.source.name}"})
+    like = _copy(groups.source.variable)
+    attrs = {key: value for key, value in like.attrs.items() if key not in {"bounds", "climatology"}}
+    return xr.Variable((groups.name,), groups.labels, attrs, like.encoding)
 
 
 def _attrs(variable: xr.DataArray, groups: Groups, action: str) -> dict[str, Any]:

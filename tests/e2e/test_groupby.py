@@ -86,6 +86,19 @@ def test_every_form_says_the_same(demo: Any) -> None:
     assert len({answer.headers["etag"] for answer in (json_, text, nc)}) == 3
 
 
+def test_an_anomaly_keeps_the_times_of_the_file_as_they_are_written_there(demo: Any) -> None:
+    answer = get(demo, "tas/time.season/anomaly?f=nc")
+    values = tas()
+    with netCDF4.Dataset(TAS) as file, netCDF4.Dataset("memory", memory=answer.content) as found:
+        assert (found["time"].units, found["time"].calendar) == ("days since 1850-01-01", file["time"].calendar)
+        np.testing.assert_array_equal(found["time"][:], file["time"][:])
+        np.testing.assert_array_equal(found["time_bnds"][:], file["time_bnds"][:])
+        expected = values[6] - values[[5, 6, 7]].mean(axis=0)
+        np.testing.assert_allclose(found["tas"][6], expected, atol=1e-5)
+        assert found["tas"].long_name == "Near-Surface Air Temperature, less the mean of its season"
+    assert "Warning" not in demo.log.read_text()
+
+
 def test_a_browser_gets_a_table_with_links(demo: Any) -> None:
     page = get(demo, "tas/time.season/mean", headers=BROWSER)
     assert page.headers["content-type"].startswith("text/html")
