@@ -57,7 +57,7 @@ def _described(variable: xr.Variable) -> dict[str, Any]:
 
 def _listed(values: Array) -> Any:  # noqa: ANN401  # lists within lists
     if values.dtype.kind == "M":
-        texts = np.datetime_as_string(values).astype(object)
+        texts = np.array(np.datetime_as_string(values), object)
         texts[np.isnat(values)] = None
         return texts.tolist()
     if values.dtype.kind in "fmO":

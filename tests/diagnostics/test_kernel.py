@@ -1,5 +1,6 @@
 """Statistics of groups against loops over plain numbers, whatever the blocks."""
 
+import json
 import statistics as plain
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import xarray as xr
 
 from cloudify.datasets.opened import Opened
 from cloudify.diagnostics import groupby
-from cloudify.diagnostics.forms import to_netcdf
+from cloudify.diagnostics.forms import to_json, to_netcdf
 from cloudify.diagnostics.groupby import ACTIONS, Request, compute, plan_groupby
 from cloudify.diagnostics.kernel import STATISTICS, WIDE, Accumulator, median
 from cloudify.errors import BadOptionError, GroupbyTooLargeError, UnknownGroupingError, UnknownVariableError
@@ -181,6 +182,29 @@ def test_bounds_and_grid_mapping_stay_with_what_they_describe(tmp_path: Path) ->
     (tmp_path / "x.nc").write_bytes(to_netcdf(found))
     with xr.open_dataset(tmp_path / "x.nc") as read:
         xr.testing.assert_equal(read, found)
+
+
+def test_every_kind_of_coordinate_is_written_as_json() -> None:
+    made_at = np.datetime64("2001-02-03T04:05", "ns")
+    coords: dict[str, Any] = {
+        "x": [1.5, np.nan],
+        "made": made_at,
+        "issued": ("x", np.array([made_at, "NaT"], "datetime64[ns]")),
+        "until": cftime.datetime(1999, 2, 30, calendar="360_day"),
+        "label": ("x", np.array(["a", "b"], object)),
+        "lag": ("x", np.array([1, 2], "timedelta64[ns]")),
+        "land": ("x", [True, False]),
+    }
+    attrs = {"range": np.array([1.0, np.inf]), "note": b"x", "flag": np.int8(1)}
+    source = opened(data_vars={"t": (("n", "x"), np.ones((3, 2)), attrs)}, coords={**coords, "n": [1, 1, 2]})
+    document = json.loads(to_json(result(source, "n", "sum")))
+    found = {name: described["data"] for name, described in document["coords"].items()}
+    assert (found["x"], found["n"], found["land"], found["label"]) == ([1.5, None], [1, 2], [True, False], ["a", "b"])
+    assert (found["made"], found["issued"]) == ("2001-02-03T04:05:00.000000000", [found["made"], None])
+    assert found["until"] == "1999-02-30T00:00:00"
+    assert document["data_vars"]["t"]["data"] == [[2, 2], [1, 1]]
+    assert document["data_vars"]["t"]["attrs"]["range"] == [1, None]
+    assert xr.Dataset.from_dict(document).sizes == {"n": 2, "x": 2}
 
 
 @pytest.mark.parametrize("coord", ["time", "time.week", "x.month", "time.month.month", "", ".", "two", "y", "q.month"])

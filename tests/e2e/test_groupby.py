@@ -16,6 +16,11 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from cloudify import Server
+from cloudify.diagnostics.groupby import compute
+from cloudify.http import diagnostics
+from cloudify.testing import running
+
 TAS = Path(__file__).parents[2] / "cloudify" / "demo" / "mpi-esm-tas.nc"
 IRIS = Path(str(importlib.resources.files("iris_sample_data"))) / "sample_data"
 BROWSER = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
@@ -172,6 +177,24 @@ def test_text_of_the_url_is_compared_and_never_run(demo: Any, text: str) -> None
         assert len(answer.content) < 3000
     assert not list(demo.data_dir.parent.rglob("*pwned*"))  # where the server runs
     assert httpx.get(url).json() == before
+
+
+def test_what_many_ask_for_at_once_is_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    computed: list[str] = []
+
+    def count(plan: Any) -> xr.Dataset:
+        computed.append(plan.action)
+        return compute(plan)
+
+    monkeypatch.setattr(diagnostics, "compute", count)
+    ds = xr.Dataset({"t": ("x", [1.0, 2.0, 3.0])}, {"x": [1, 1, 2]})
+    with running(Server({"a": ds}).app) as url, ThreadPoolExecutor(64) as pool:
+        answers = list(
+            pool.map(lambda _: httpx.get(f"{url}/datasets/a/groupby/t/x/sum", timeout=60).content, range(64))
+        )
+    assert len(set(answers)) == 1
+    assert json.loads(answers[0])["data_vars"]["t"]["data"] == [3.0, 3.0]
+    assert computed == ["sum"]
 
 
 def test_sixty_four_at_once_get_the_same(demo: Any) -> None:
