@@ -15,7 +15,7 @@ from pathlib import Path
 
 import httpx
 
-from benchmarks import pictures, stored_chunk
+from benchmarks import groups, pictures, stored_chunk
 from benchmarks.failures import MissingProgramError, RowError
 from benchmarks.processes import end_on_sigterm
 from benchmarks.report import cores, table, today, versions, without_places
@@ -26,6 +26,8 @@ ROWS: dict[str, Row] = {
     "image": pictures.IMAGE_ROW,
     "decorated": pictures.DECORATED_ROW,
     "pictures-at-once": pictures.AT_ONCE_ROW,
+    "groupby": groups.MEAN_ROW,
+    "groupby-all": groups.ALL_ROW,
 }
 PACKAGES = ("cloudify-xarray", "xpublish", "zarr", "uvicorn", "matplotlib", "pillow")
 PROGRAMS = ("nginx", "wrk")

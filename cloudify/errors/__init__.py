@@ -19,7 +19,9 @@
     │   ├── BodyTooLargeError
     │   ├── ChunkTooLargeError
     │   ├── TooManyChunksError
-    │   └── PictureTooLargeError
+    │   ├── PictureTooLargeError
+    │   ├── GroupbyTooLargeError
+    │   └── ResultTooLargeError
     ├── BusyError                 not now; ask again
     │   ├── ClusterUnavailableError
     │   ├── DrawingBusyError
@@ -31,7 +33,8 @@
     │   ├── NoMapError
     │   ├── DrawingFailedError
     │   ├── DrawingTooSlowError
-    │   └── UnknownColormapError
+    │   ├── UnknownColormapError
+    │   └── UnknownGroupingError
     └── UsageError                what the operator gave cannot work
         ├── InvalidIdError
         ├── InvalidSettingError
@@ -63,6 +66,7 @@ from cloudify.errors.requests import (
     DrawingBusyError,
     DrawingFailedError,
     DrawingTooSlowError,
+    GroupbyTooLargeError,
     MangledKeyError,
     NoMapError,
     NoSourceFileError,
@@ -70,10 +74,12 @@ from cloudify.errors.requests import (
     NotReadyError,
     PictureTooLargeError,
     RefusedHostError,
+    ResultTooLargeError,
     TooManyChunksError,
     UnknownColormapError,
     UnknownDatasetError,
     UnknownGroupError,
+    UnknownGroupingError,
     UnknownKeyError,
     UnknownVariableError,
 )
@@ -104,6 +110,7 @@ __all__ = [
     "DrawingBusyError",
     "DrawingFailedError",
     "DrawingTooSlowError",
+    "GroupbyTooLargeError",
     "ImpossibleError",
     "InvalidIdError",
     "InvalidSettingError",
@@ -118,6 +125,7 @@ __all__ = [
     "PictureTooLargeError",
     "PortInUseError",
     "RefusedHostError",
+    "ResultTooLargeError",
     "SourceChangedError",
     "SourceError",
     "TooLargeError",
@@ -125,6 +133,7 @@ __all__ = [
     "UnknownColormapError",
     "UnknownDatasetError",
     "UnknownGroupError",
+    "UnknownGroupingError",
     "UnknownKeyError",
     "UnknownVariableError",
     "UnreadableChunkError",

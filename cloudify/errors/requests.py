@@ -193,6 +193,42 @@ class PictureTooLargeError(TooLargeError):
         )
 
 
+class UnknownGroupingError(ImpossibleError):
+    """What a variable cannot be grouped by."""
+
+    code = "unknown-grouping"
+
+    def __init__(
+        self, variable: str, coord: str, along: Iterable[str], times: Iterable[str], components: Iterable[str]
+    ) -> None:
+        names = [*along, *(f"{name}.{'|'.join(components)}" for name in times)]
+        known = ", ".join(names)[:600] or "no coordinate along a dimension of its own"
+        super().__init__(f"{quote(variable)} cannot be grouped by {quote(coord)}; it has {known}")
+
+
+class GroupbyTooLargeError(TooLargeError):
+    """A diagnostic for which more would be read or held than the limit allows."""
+
+    code = "groupby-too-large"
+
+    def __init__(self, nbytes: int, limit_nbytes: int) -> None:
+        super().__init__(
+            f"this diagnostic needs {nbytes / 2**20:.3g} MiB, above the limit of {limit_nbytes / 2**20:.3g} MiB;"
+            " raise max_groupby_nbytes, or open the dataset at .../zarr and compute it from there"
+        )
+
+
+class ResultTooLargeError(TooLargeError):
+    """A result that is too long for text."""
+
+    code = "result-too-large"
+
+    def __init__(self, values: int, limit: int) -> None:
+        super().__init__(
+            f"the result has {values} values, more than the {limit} that are written as text; ask for f=nc"
+        )
+
+
 class DrawingTooSlowError(ImpossibleError):
     """A picture that takes too long to draw."""
 

@@ -146,3 +146,13 @@ def test_a_variable_is_plotted(server: tuple[str, str], tmp_path: Path) -> None:
     names = "var_name, kind, cmap, selection = 'tas', 'image', 'viridis', 'time/0'\n"
     image = Image.open(io.BytesIO(run("Plotting", server, tmp_path, names=names)["plot"]))
     assert (image.format, image.mode, image.width) == ("PNG", "P", 900)
+
+
+def test_a_variable_is_grouped(server: tuple[str, str], tmp_path: Path) -> None:
+    names = "variable_name, groupby_coord, groupby_action = 'tas', 'time.season', 'mean'\n"
+    answer = run("Diagnostics", server, tmp_path, names=names)["plot"]
+    assert answer.status_code == 200
+    found = xr.Dataset.from_dict(answer.json())["tas"].sel(season="JJA").to_numpy()
+    with xr.open_dataset(TAS) as local:
+        expected = local["tas"].isel(time=[5, 6, 7]).to_numpy().astype(np.float64).mean(axis=0)
+    np.testing.assert_allclose(found, expected, rtol=1e-12)

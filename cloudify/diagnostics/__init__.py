@@ -1,0 +1,1 @@
+"""What is computed of a variable: group means and their like."""
