@@ -7,6 +7,7 @@ from math import prod
 import xarray as xr
 
 from cloudify.datasets.grid import Grid, conventional, grid_of, is_bounds, time_axes
+from cloudify.datasets.opened import Opened
 from cloudify.datasets.pick import Axis, Choice, choose, default
 from cloudify.errors import BadSelectionError, UnknownVariableError
 from cloudify.model.selection import Pick
@@ -143,3 +144,17 @@ def _axis(ds: xr.Dataset, dim: str, times: dict[str, str]) -> Axis:
         return Axis(dim, size)
     units = str(ds[coordinate].attrs.get("units", "")) if not timed else ""
     return Axis(dim, size, coordinate, is_time=bool(timed), calendar=times.get(coordinate, ""), units=units)
+
+
+def subject_of(opened: Opened, name: str) -> Subject:
+    """Return a variable of an open dataset; it is found once.
+
+    Raises
+    ------
+    UnknownVariableError
+        If there is none of its name.
+    """
+    names = opened.derived("names", lambda one: {str(v) for node in one.tree.subtree for v in node.dataset.variables})
+    if name not in names:
+        return Subject.of(opened.tree, name)  # raises; nothing is kept for a name that is none
+    return opened.derived(f"subject {name}", lambda one: Subject.of(one.tree, name))

@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from cloudify.datasets.opened import Opened
-from cloudify.datasets.subject import Subject, nbytes_of
+from cloudify.datasets.subject import Subject, nbytes_of, subject_of
 from cloudify.diagnostics.groups import NONE, Array, Groups, groups_of
 from cloudify.diagnostics.kernel import STATISTICS, Accumulator, median, parts_of
 from cloudify.diagnostics.result import dataset_of
@@ -62,7 +62,7 @@ def plan_groupby(opened: Opened, request: Request, limit_nbytes: int) -> Plan:
     GroupbyTooLargeError
         If more than `limit_nbytes` of values are to be read, or held as a result.
     """
-    subject = Subject.of(opened.tree, request.variable)
+    subject = subject_of(opened, request.variable)
     _check_numbers(subject)
     plan = Plan(subject, groups_of(subject, request.coord), request.action)
     if not len(plan.groups.labels):

@@ -5,10 +5,10 @@ from typing import Any
 from cloudify.datasets.grid import is_bounds
 from cloudify.datasets.opened import Opened
 from cloudify.datasets.pick import Axis, describe
-from cloudify.datasets.subject import Subject
+from cloudify.datasets.subject import Subject, subject_of
 from cloudify.model.selection import Pick
 from cloudify.pictures.palette import colormap_names
-from cloudify.pictures.plot import KINDS, Request, subject_of
+from cloudify.pictures.plot import KINDS, Request
 
 MOST_LABELS = 2000
 """Steps of a slider whose labels are sent with the page."""
@@ -23,7 +23,7 @@ def page_values(dataset_id: str, opened: Opened, request: Request) -> dict[str, 
     UnknownVariableError, BadSelectionError
         If there is no such variable, or no such selection of it.
     """
-    subject = subject_of(opened, request)
+    subject = subject_of(opened, request.variable)
     along, (lon, lat) = subject.split(request.picks)
     sliders = [
         _slider(subject, axis, along.get(axis.dim))

@@ -12,6 +12,7 @@ from starlette.datastructures import QueryParams
 from cloudify.chunks.cache import ByteCache
 from cloudify.datasets.opened import Opened
 from cloudify.datasets.source import explain, failures
+from cloudify.datasets.subject import subject_of
 from cloudify.errors import BadOptionError, BadSelectionError, UnreadableDatasetError
 from cloudify.http.flights import Flights
 from cloudify.http.lookup import Lookup
@@ -23,7 +24,7 @@ from cloudify.pictures.frame import DEFAULT_WIDTH, check_size
 from cloudify.pictures.kept import Kept
 from cloudify.pictures.map_image import margins
 from cloudify.pictures.palette import palette_of
-from cloudify.pictures.plot import KINDS, MapPlan, Request, image, is_small, plan_map, subject_of, table_of, values_on
+from cloudify.pictures.plot import KINDS, MapPlan, Request, image, is_small, plan_map, table_of, values_on
 from cloudify.pictures.resample import cell_size
 from cloudify.pictures.series_plot import hist_drawing, line_drawing, scatter_drawing
 from cloudify.settings import Settings
@@ -162,7 +163,7 @@ def read_form(text: str, kind: str) -> Form:
 
 
 def _has_map(opened: Opened, request: Request) -> bool:
-    subject = subject_of(opened, request)
+    subject = subject_of(opened, request.variable)
     return prod(subject.ds.sizes[dim] for dim in subject.horizontal) > 1
 
 

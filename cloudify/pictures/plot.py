@@ -10,7 +10,7 @@ import xarray as xr
 from cloudify.datasets.cells import Cells, cells_of
 from cloudify.datasets.opened import Opened
 from cloudify.datasets.pick import Choice
-from cloudify.datasets.subject import Subject, nbytes_of, range_of
+from cloudify.datasets.subject import Subject, nbytes_of, range_of, subject_of
 from cloudify.errors import BadOptionError, NoMapError, PictureTooLargeError
 from cloudify.model.selection import Pick
 from cloudify.pictures.drawing import Caption
@@ -71,7 +71,7 @@ def plan_map(opened: Opened, request: Request, kept: Kept, limit_nbytes: int) ->
     PictureTooLargeError
         If it needs more than `limit_nbytes` of values.
     """
-    subject = subject_of(opened, request)
+    subject = subject_of(opened, request.variable)
     check_numbers(subject)
     if subject.grid.kind == "none":
         raise NoMapError(request.variable, "it has no longitudes and latitudes that the conventions know")
@@ -97,20 +97,6 @@ def plan_map(opened: Opened, request: Request, kept: Kept, limit_nbytes: int) ->
         caption_of(subject, [choice.text for choice in choices], limits.note),
         version,
     )
-
-
-def subject_of(opened: Opened, request: Request) -> Subject:
-    """Return the variable of a request.
-
-    Raises
-    ------
-    UnknownVariableError
-        If there is none of its name.
-    """
-    names = opened.derived("names", lambda one: {str(v) for node in one.tree.subtree for v in node.dataset.variables})
-    if request.variable not in names:
-        return Subject.of(opened.tree, request.variable)  # raises; nothing is kept for a name that is none
-    return opened.derived(f"subject {request.variable}", lambda one: Subject.of(one.tree, request.variable))
 
 
 def table_of(plan: MapPlan, kept: Kept) -> Array:

@@ -12,11 +12,11 @@ import xarray as xr
 
 from cloudify.datasets.opened import Opened
 from cloudify.datasets.pick import Axis, Choice, days_of, describe
-from cloudify.datasets.subject import Subject, nbytes_of
+from cloudify.datasets.subject import Subject, nbytes_of, subject_of
 from cloudify.datasets.within import cut_horizontal
 from cloudify.errors import BadSelectionError, PictureTooLargeError
 from cloudify.pictures.drawing import Caption, HistDrawing, LineDrawing, MapDrawing
-from cloudify.pictures.plot import MapPlan, Request, caption_of, check_numbers, subject_of
+from cloudify.pictures.plot import MapPlan, Request, caption_of, check_numbers
 from cloudify.pictures.view import Array
 
 MOST_LINES = 10
@@ -36,7 +36,7 @@ def line_drawing(opened: Opened, request: Request, limit_nbytes: int) -> LineDra
     PictureTooLargeError
         If it needs more than `limit_nbytes` of values.
     """
-    subject = subject_of(opened, request)
+    subject = subject_of(opened, request.variable)
     part, texts = _part(subject, request)
     part = part.squeeze()
     axes = [axis for axis in subject.axes if axis.dim in part.dims]
@@ -67,7 +67,7 @@ def line_drawing(opened: Opened, request: Request, limit_nbytes: int) -> LineDra
 
 def hist_drawing(opened: Opened, request: Request, limit_nbytes: int) -> HistDrawing:
     """Read what a histogram counts. Blocks; raises as `line_drawing` does."""
-    subject = subject_of(opened, request)
+    subject = subject_of(opened, request.variable)
     part, texts = _part(subject, request)
     _check_nbytes(part, limit_nbytes)
     values = part.to_numpy().ravel().astype(np.float64)

@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, Response
 from xpublish.plugins import Dependencies, Plugin, hookimpl
 
 from cloudify.datasets.opened import Opened
+from cloudify.datasets.subject import subject_of
 from cloudify.errors import BadOptionError, NoMapError, PictureTooLargeError
 from cloudify.http.checks import Checked
 from cloudify.http.conditional import none_match
@@ -55,7 +56,7 @@ def check_maps(opened: Opened, limit_nbytes: int) -> Iterator[Finding]:
         except BadOptionError:
             continue  # it holds no numbers
         except NoMapError as error:
-            if plot.subject_of(opened, asked).grid.kind != "none":
+            if subject_of(opened, variable).grid.kind != "none":
                 yield Finding("plot", variable, "limited", str(error), "describe its grid as the CF conventions do")
         except PictureTooLargeError as error:
             yield Finding("plot", variable, "limited", str(error), "raise the setting `max_picture_nbytes`")
