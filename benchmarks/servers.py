@@ -10,7 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks.processes import HOST, Running, find_program, free_port, running
+from benchmarks.processes import HOST, Running, find_program, running
+from cloudify.testing import free_port
 
 NGINX_CONF = """\
 {user}

@@ -7,8 +7,11 @@
 True
 """
 
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from secrets import randbelow
 from threading import Thread
 from time import monotonic, sleep
 
@@ -18,6 +21,21 @@ from starlette.types import ASGIApp
 from cloudify.server.run import listen
 
 START_S = 30.0
+PORT_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
+FIRST_PORT, IANA_DYNAMIC_PORT = 20_000, 49_152
+
+
+def free_port() -> int:
+    """Return a loopback port that nobody listens on, for a server that has to be told one before it starts.
+
+    None of those that the system gives to the connections of clients: one of them could take it in the meantime.
+    """
+    first_of_clients = int(PORT_RANGE.read_text().split()[0]) if PORT_RANGE.exists() else IANA_DYNAMIC_PORT
+    while True:
+        port = FIRST_PORT + randbelow(first_of_clients - FIRST_PORT)
+        with socket.socket() as sock:
+            if sock.connect_ex(("127.0.0.1", port)):
+                return port
 
 
 @contextmanager

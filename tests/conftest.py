@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,6 +14,8 @@ from typing import Any
 
 import httpx
 import pytest
+
+from cloudify.testing import free_port
 
 PROJECT = Path(__file__).parents[1]
 DEMO = PROJECT / "cloudify" / "demo"
@@ -105,14 +106,6 @@ class HostScript:
     def stop(self) -> None:
         self.process.terminate()
         self.process.wait(timeout=10)
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
 
 
 CLUSTER = """

@@ -4,7 +4,6 @@ import io
 import re
 import runpy
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +17,8 @@ import pystac
 import pytest
 import xarray as xr
 from PIL import Image
+
+from cloudify.testing import free_port
 
 PROJECT = Path(__file__).parents[2]
 SEED = PROJECT.parent / "shared" / "seeds" / "cloudify.txt"
@@ -48,11 +49,6 @@ def test_all_snippets_of_the_document_are_known() -> None:
         "With Dask to apply functions before hosting", "Consumption", "Metadata info per xarray dataset", "Zarr Raw",
         "Zarr Dask backed", "STAC", "Intake", "Plotting", "Diagnostics",
     ]  # fmt: skip
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        return int(sock.getsockname()[1])
 
 
 @pytest.fixture(scope="module")

@@ -27,6 +27,7 @@ from cloudify.pictures.turns import Turns
 from cloudify.pictures.view import View
 from cloudify.pictures.wire import pack, unpack
 from cloudify.settings import Settings
+from cloudify.testing import free_port
 
 VIEW = View(-180, -90, 180, 90, 200, 100)
 SIZE = (200, 100)
@@ -310,9 +311,7 @@ Server({}, settings=settings, plugins=[Pictures()]).serve()
 def test_a_server_ends_in_its_time_though_a_picture_hangs(tmp_path: Path) -> None:
     script = tmp_path / "server.py"
     script.write_text(WEB_SERVER)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     server = subprocess.Popen([sys.executable, script, tmp_path, str(port)], stderr=subprocess.DEVNULL)
     until(lambda: not _is_closed(port))
     with ThreadPoolExecutor(1) as thread:
