@@ -13,7 +13,8 @@ from cloudify.datasets.subject import Subject, nbytes_of, subject_of
 from cloudify.diagnostics.groups import NONE, Array, Groups, groups_of
 from cloudify.diagnostics.kernel import STATISTICS, Accumulator, median, parts_of
 from cloudify.diagnostics.result import dataset_of
-from cloudify.errors import BadOptionError, GroupbyTooLargeError
+from cloudify.errors import BadOptionError, DiagnosticTooLargeError
+from cloudify.model.stop import go_on
 
 Action = Literal["mean", "min", "max", "sum", "std", "var", "median", "count", "first", "last", "anomaly"]
 ACTIONS: Final[tuple[Action, ...]] = get_args(Action)
@@ -59,7 +60,7 @@ def plan_groupby(opened: Opened, request: Request, limit_nbytes: int) -> Plan:
     ------
     UnknownVariableError, UnknownGroupingError, BadOptionError
         If it cannot be, and why.
-    GroupbyTooLargeError
+    DiagnosticTooLargeError
         If more than `limit_nbytes` of values are to be read, or held as a result.
     """
     subject = subject_of(opened, request.variable)
@@ -70,7 +71,7 @@ def plan_groupby(opened: Opened, request: Request, limit_nbytes: int) -> Plan:
     held = max(len(parts_of([request.action])), 1) if request.action in STATISTICS else 2
     nbytes = max(nbytes_of(subject.variable), 8 * len(plan.groups.labels) * plan.cells * held, 8 * plan.size)
     if nbytes > limit_nbytes:
-        raise GroupbyTooLargeError(nbytes, limit_nbytes)
+        raise DiagnosticTooLargeError(nbytes, limit_nbytes)
     return plan
 
 
@@ -122,11 +123,12 @@ def _medians(leading: xr.DataArray, groups: Groups) -> Array:
     dim = max(leading.dims[1:], key=lambda name: leading.sizes[name])
     axis, size = leading.get_axis_num(dim), leading.sizes[dim]
     step = _step(leading, dim)
-    slabs = [leading.isel({dim: slice(start, start + step)}) for start in range(0, size, step)]
-    parts = [
-        median(_rows(slab), groups.codes, len(groups.labels)).reshape(len(groups.labels), *slab.shape[1:])
-        for slab in slabs
-    ]
+    parts = []
+    for start in range(0, size, step):
+        go_on()
+        slab = leading.isel({dim: slice(start, start + step)})
+        medians = median(_rows(slab), groups.codes, len(groups.labels))
+        parts.append(medians.reshape(len(groups.labels), *slab.shape[1:]))
     return np.concatenate(parts, axis=axis)
 
 
@@ -135,6 +137,7 @@ def _blocks(leading: xr.DataArray) -> Iterator[tuple[slice, Array]]:
     dim = leading.dims[0]
     step = _step(leading, dim)
     for start in range(0, leading.sizes[dim], step):
+        go_on()
         span = slice(start, start + step)
         yield span, _rows(leading.isel({dim: span}))
 

@@ -20,7 +20,7 @@
     │   ├── ChunkTooLargeError
     │   ├── TooManyChunksError
     │   ├── PictureTooLargeError
-    │   ├── GroupbyTooLargeError
+    │   ├── DiagnosticTooLargeError
     │   └── ResultTooLargeError
     ├── BusyError                 not now; ask again
     │   ├── ClusterUnavailableError
@@ -33,6 +33,7 @@
     │   ├── NoMapError
     │   ├── DrawingFailedError
     │   ├── DrawingTooSlowError
+    │   ├── TooSlowError
     │   ├── UnknownColormapError
     │   └── UnknownGroupingError
     └── UsageError                what the operator gave cannot work
@@ -63,10 +64,10 @@ from cloudify.errors.requests import (
     BodyTooLargeError,
     ChunkTooLargeError,
     ClusterUnavailableError,
+    DiagnosticTooLargeError,
     DrawingBusyError,
     DrawingFailedError,
     DrawingTooSlowError,
-    GroupbyTooLargeError,
     MangledKeyError,
     NoMapError,
     NoSourceFileError,
@@ -76,6 +77,7 @@ from cloudify.errors.requests import (
     RefusedHostError,
     ResultTooLargeError,
     TooManyChunksError,
+    TooSlowError,
     UnknownColormapError,
     UnknownDatasetError,
     UnknownGroupError,
@@ -107,10 +109,10 @@ __all__ = [
     "CloudifyError",
     "ClusterUnavailableError",
     "DataDirectoryInUseError",
+    "DiagnosticTooLargeError",
     "DrawingBusyError",
     "DrawingFailedError",
     "DrawingTooSlowError",
-    "GroupbyTooLargeError",
     "ImpossibleError",
     "InvalidIdError",
     "InvalidSettingError",
@@ -130,6 +132,7 @@ __all__ = [
     "SourceError",
     "TooLargeError",
     "TooManyChunksError",
+    "TooSlowError",
     "UnknownColormapError",
     "UnknownDatasetError",
     "UnknownGroupError",

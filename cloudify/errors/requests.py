@@ -206,15 +206,15 @@ class UnknownGroupingError(ImpossibleError):
         super().__init__(f"{quote(variable)} cannot be grouped by {quote(coord)}; it has {known}")
 
 
-class GroupbyTooLargeError(TooLargeError):
+class DiagnosticTooLargeError(TooLargeError):
     """A diagnostic for which more would be read or held than the limit allows."""
 
-    code = "groupby-too-large"
+    code = "diagnostic-too-large"
 
     def __init__(self, nbytes: int, limit_nbytes: int) -> None:
         super().__init__(
             f"this diagnostic needs {nbytes / 2**20:.3g} MiB, above the limit of {limit_nbytes / 2**20:.3g} MiB;"
-            " raise max_groupby_nbytes, or open the dataset at .../zarr and compute it from there"
+            " raise max_diagnostic_nbytes, or open the dataset at .../zarr and compute it from there"
         )
 
 
@@ -226,6 +226,17 @@ class ResultTooLargeError(TooLargeError):
     def __init__(self, values: int, limit: int) -> None:
         super().__init__(
             f"the result has {values} values, more than the {limit} that are written as text; ask for f=nc"
+        )
+
+
+class TooSlowError(ImpossibleError):
+    """What takes too long to compute."""
+
+    code = "too-slow"
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(
+            f"this was not computed within {seconds:g} s; select less, or open the dataset at .../zarr and compute it"
         )
 
 

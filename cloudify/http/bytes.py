@@ -35,6 +35,7 @@ from cloudify.http.former import Former
 from cloudify.http.offload import Offload
 from cloudify.http.problems import Problem, not_allowed
 from cloudify.http.ranges import Span
+from cloudify.model.stop import StoppedError
 from cloudify.settings import Settings
 
 LIVE = "no-cache"
@@ -199,7 +200,7 @@ class KeyBytes:
         """Read from a source; what it raises is a failure of it, and what it was replaced by is not mixed in."""
         try:
             data = await (offload or self._read)(read)
-        except (MemoryError, CloudifyError):
+        except (MemoryError, CloudifyError, StoppedError):
             raise
         except ChangedError as error:
             self._stores.let_go(dataset_id, error.at_ns)

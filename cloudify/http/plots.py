@@ -1,20 +1,15 @@
-"""Pictures of datasets: looked up, drawn once for all who ask at once, and kept as long as their source is the same."""
+"""Pictures of datasets: what is read for them, and who draws them."""
 
-from dataclasses import dataclass
-from functools import partial
-from hashlib import blake2b
 from math import prod
-from os import cpu_count
 from typing import Any, Literal, get_args
 
 from starlette.datastructures import QueryParams
+from starlette.requests import Request as HttpRequest
 
-from cloudify.chunks.cache import ByteCache
 from cloudify.datasets.opened import Opened
-from cloudify.datasets.source import explain, failures
 from cloudify.datasets.subject import subject_of
-from cloudify.errors import BadOptionError, BadSelectionError, UnreadableDatasetError
-from cloudify.http.flights import Flights
+from cloudify.errors import BadOptionError, BadSelectionError
+from cloudify.http.derived import Derived, Made
 from cloudify.http.lookup import Lookup
 from cloudify.http.offload import Offload
 from cloudify.model.selection import SelectionError, parse_selection
@@ -34,7 +29,6 @@ FORMS: tuple[Form, ...] = get_args(Form)
 MEDIA_TYPES: dict[Form, str] = {"png": "image/png", "svg": "image/svg+xml"}
 DRAWN_AS_LINES = frozenset({"contour", "contourf", "line", "hist"})
 """Kinds that an SVG can hold; the others are pictures of pixels."""
-PICTURES_NBYTES = 2**26
 KEPT_NBYTES = 2**27
 LINE_HEIGHT = 420
 WAITING = 64
@@ -43,66 +37,40 @@ Ordered = tuple[Drawing, int, int]
 """What is to be drawn, how wide and how high."""
 
 
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """A picture."""
-
-    body: bytes
-    etag: str
-
-
 class Plots:
     """Draws plots of datasets. Belongs to one event loop."""
 
     def __init__(self, lookup: Lookup, settings: Settings) -> None:
-        self._lookup, self._settings = lookup, settings
-        self._pictures, self._kept = ByteCache(PICTURES_NBYTES), Kept(KEPT_NBYTES)
-        self._flights: Flights[Picture] = Flights()
-        self.work = Offload(max(2, cpu_count() or 2))
+        self._settings, self._kept = settings, Kept(KEPT_NBYTES)
+        self.derived = Derived(lookup)
         self._waiting = Offload(WAITING)  # these wait for a process that draws, and must not keep reads waiting
         self._drawers = drawers_of(settings)
 
-    async def picture(self, dataset_id: str, request: Request, form: Form) -> Picture:
-        """Return a picture as the source is now; what many ask for at once is drawn once.
+    async def picture(self, request: HttpRequest, dataset_id: str, asked: Request, form: Form) -> Made:
+        """Return a picture as the source is now.
 
         Raises
         ------
         CloudifyError
             If there is no such dataset or variable, or it cannot be drawn so.
         """
-        return await self._flights.join((dataset_id, request, form), partial(self._picture, dataset_id, request, form))
 
-    async def opened(self, dataset_id: str) -> Opened:
-        """Return a dataset as the source is now."""
-        return await self.work(lambda: self._lookup.opened(dataset_id))
-
-    async def plan(self, opened: Opened, request: Request) -> MapPlan:
-        """Return what a map would show; nothing is drawn."""
-        return await self.work(lambda: plan_map(opened, request, self._kept, self._settings.max_picture_nbytes))
-
-    async def _picture(self, dataset_id: str, request: Request, form: Form) -> Picture:
-        opened = await self.opened(dataset_id)
-        key = f"{dataset_id}\n{opened.token}\n{request}\n{form}"
-        etag = f'"{blake2b(key.encode(), digest_size=12).hexdigest()}"'
-        body = self._pictures.get(key)
-        if body is None:
-            made = await self.work(lambda: self._prepare(opened, request))
+        async def make(opened: Opened) -> bytes:
+            made = await self.derived.read(opened, lambda: self._read(opened, asked))
             if isinstance(made, bytes):
-                body = made
-            else:
-                drawing, width, height = made
-                body = await self._waiting(lambda: self._drawers.draw(drawing, form, width, height))
-            self._pictures.put(key, body)
-        return Picture(body, etag)
+                return made
+            drawing, width, height = made
+            return await self._waiting(lambda: self._drawers.draw(drawing, form, width, height))
 
-    def _prepare(self, opened: Opened, request: Request) -> bytes | Ordered:
-        """Read what a picture shows; the kind `image` is drawn at once, of others what is to be drawn is returned."""
-        try:
-            return self._read(opened, request)
-        except failures() as error:  # of the source: what cannot be drawn has a name of its own
-            raise UnreadableDatasetError(opened.entry.id, explain(error)) from error
+        return await self.derived.get(request, dataset_id, (asked, form), make)
+
+    async def plan(self, opened: Opened, asked: Request) -> MapPlan:
+        """Return what a map would show; nothing is drawn."""
+        limit = self._settings.max_picture_nbytes
+        return await self.derived.read(opened, lambda: plan_map(opened, asked, self._kept, limit))
 
     def _read(self, opened: Opened, request: Request) -> bytes | Ordered:
+        """Read what a picture shows; the kind `image` is drawn at once, of others what is to be drawn is returned."""
         limit, width = self._settings.max_picture_nbytes, request.width or DEFAULT_WIDTH
         if request.kind == "hist":
             return hist_drawing(opened, request, limit), width, request.height or LINE_HEIGHT

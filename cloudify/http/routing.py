@@ -11,7 +11,11 @@ from starlette.types import Receive, Scope, Send
 from cloudify.errors import CloudifyError
 from cloudify.http.cors import PublicReads
 from cloudify.http.heads import Heads
+from cloudify.http.leaving import ClientLeftError, unless_left
 from cloudify.http.problems import Problem
+
+CLOSED = 499
+"""For our own log: the client, who has left, gets no answer. As nginx has it."""
 
 
 class ProblemRoute(APIRoute):
@@ -31,7 +35,22 @@ class ProblemRoute(APIRoute):
 
 
 class PublicRoute(ProblemRoute):
-    """A route for GET that answers HEAD, and any origin, under a plain ``xpublish.Rest`` too."""
+    """A route for GET that answers HEAD, and any origin, under a plain ``xpublish.Rest`` too.
+
+    What it does for a client ends when the client leaves.
+    """
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Wrap the handler."""
+        handler = super().get_route_handler()
+
+        async def attended(request: Request) -> Response:
+            try:
+                return await unless_left(request.receive, handler(request))
+            except ClientLeftError:
+                return Response(None, CLOSED)
+
+        return attended
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; the router passes on those of every method."""

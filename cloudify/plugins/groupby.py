@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from xpublish.plugins import Dependencies, Plugin, hookimpl
 
-from cloudify.http.conditional import none_match
+from cloudify.http.derived import attachment
 from cloudify.http.diagnostics import MEDIA_TYPES, Diagnostics, read_form, read_request
 from cloudify.http.hosts import root_url
 from cloudify.http.lookup import Lookup
@@ -41,25 +41,17 @@ class GroupbyPlugin(Plugin):
             """  # noqa: D205  # shown as one paragraph in the API docs
             asked = read_request(var, coord, action)
             form = read_form(request.query_params.get("f") or ("html" if wants_html(request) else "json"))
-            result = await diagnostics.result(dataset_id, asked, form)
-            if form == "html":
-                url = f"{root_url(request, self.settings)}{quote(request.url.path)}"
+            made = await diagnostics.result(request, dataset_id, asked, form)
+            if form == "html" and made.body is not None:
                 values: dict[str, Any] = {
                     "dataset_id": dataset_id,
                     "variable": var,
                     "coord": coord,
                     "action": action,
-                    "url": url,
+                    "url": f"{root_url(request, self.settings)}{quote(request.url.path)}",
                 }
-                return render_page("groupby.html", request.scope, **json.loads(result.body), **values)
-            headers = {"etag": result.etag, "cache-control": "no-cache", "vary": "Accept"}
-            if none_match(request.headers.get("if-none-match"), result.etag):
-                return Response(None, 304, headers)
-            if form == "nc":
-                headers["content-disposition"] = (
-                    f"attachment; filename*=UTF-8''{quote(f'{var}-{coord}-{action}.nc', safe='')}"
-                )
-            return Response(result.body, 200, headers, MEDIA_TYPES[form])
+                return render_page("groupby.html", request.scope, **json.loads(made.body), **values)
+            return made.response(MEDIA_TYPES[form], attachment(f"{var}-{coord}-{action}.nc") if form == "nc" else None)
 
         router.add_api_route("/datasets/{dataset_id}/groupby/{var}/{coord}/{action}", groupby, response_class=Response)
         return router

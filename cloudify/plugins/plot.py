@@ -14,7 +14,6 @@ from cloudify.datasets.opened import Opened
 from cloudify.datasets.subject import subject_of
 from cloudify.errors import BadOptionError, NoMapError, PictureTooLargeError
 from cloudify.http.checks import Checked
-from cloudify.http.conditional import none_match
 from cloudify.http.hosts import root_url
 from cloudify.http.lookup import Lookup
 from cloudify.http.negotiate import wants_html
@@ -106,21 +105,19 @@ class PlotPlugin(Plugin):
 
     async def _picture(self, request: Request, plots: Plots, dataset_id: str, asked: plot.Request) -> Response:
         form = read_form(request.query_params.get("f") or "png", asked.kind)
-        picture = await plots.picture(dataset_id, asked, form)
-        headers = {"etag": picture.etag, "cache-control": "no-cache", "vary": "Accept"}
-        if none_match(request.headers.get("if-none-match"), picture.etag):
-            return Response(None, 304, headers)
-        safety = {"content-security-policy": "default-src 'none'; style-src 'unsafe-inline'"}
-        return Response(picture.body, 200, headers | safety, MEDIA_TYPES[form])
+        made = await plots.picture(request, dataset_id, asked, form)
+        return made.response(
+            MEDIA_TYPES[form], {"content-security-policy": "default-src 'none'; style-src 'unsafe-inline'"}
+        )
 
     async def _json(self, request: Request, plots: Plots, dataset_id: str, asked: plot.Request) -> Response:
-        plan = await plots.plan(await plots.opened(dataset_id), asked)
+        plan = await plots.plan(await plots.derived.opened(dataset_id), asked)
         url = f"{root_url(request, self.settings)}{request.url.path}?f=png"
         return JSONResponse(describe_map(plan, url), headers={"vary": "Accept"})
 
     async def _page(self, request: Request, plots: Plots, dataset_id: str, asked: plot.Request) -> Response:
-        opened = await plots.opened(dataset_id)
-        values = await plots.work(lambda: page_values(dataset_id, opened, asked))
+        opened = await plots.derived.opened(dataset_id)
+        values = await plots.derived.read(opened, lambda: page_values(dataset_id, opened, asked))
         root, path = root_url(request, self.settings), quote(request.url.path)
         query = urlencode({**request.query_params, "f": "png"})
         return render_page(

@@ -16,7 +16,7 @@ from cloudify.diagnostics import groupby
 from cloudify.diagnostics.forms import to_json, to_netcdf
 from cloudify.diagnostics.groupby import ACTIONS, Request, compute, plan_groupby
 from cloudify.diagnostics.kernel import STATISTICS, WIDE, Accumulator, median
-from cloudify.errors import BadOptionError, GroupbyTooLargeError, UnknownGroupingError, UnknownVariableError
+from cloudify.errors import BadOptionError, DiagnosticTooLargeError, UnknownGroupingError, UnknownVariableError
 from cloudify.model.entry import Entry
 
 OF: dict[str, Any] = {
@@ -224,7 +224,7 @@ def test_what_cannot_be_computed_is_refused_before_anything_is_read() -> None:
 
     lazy = dask.array.map_blocks(fail, dtype=float, chunks=((100,),), meta=np.empty(0))
     source = opened(data_vars={"t": ("x", lazy), "text": ("x", ["a"] * 100)}, coords={"x": np.arange(100)})
-    with pytest.raises(GroupbyTooLargeError, match="max_groupby_nbytes"):
+    with pytest.raises(DiagnosticTooLargeError, match="max_diagnostic_nbytes"):
         result(source, "x", "mean", limit=799)
     with pytest.raises(UnknownVariableError, match="did you mean 'text'"):
         plan_groupby(source, Request("texd", "x", "mean"), 2**20)

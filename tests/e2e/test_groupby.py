@@ -152,11 +152,11 @@ def test_what_cannot_be_is_said(demo: Any, dataset: str, path: str, status: int,
 def test_more_than_the_limits_allow_is_refused_with_the_way_out(start: Any, tmp_path: Path) -> None:
     wide = xr.Dataset({"t": (("time", "x"), np.zeros((12, 90_000), np.float32))}, {"time": np.arange(12)})
     wide.to_netcdf(tmp_path / "wide.nc", engine="h5netcdf")
-    server = start("serve", str(tmp_path / "wide.nc"), str(TAS), env={"CLOUDIFY_MAX_GROUPBY_NBYTES": "10000000"})
+    server = start("serve", str(tmp_path / "wide.nc"), str(TAS), env={"CLOUDIFY_MAX_DIAGNOSTIC_NBYTES": "10000000"})
     for form in ("json", "csv"):
         refused = get(server, f"t/time/mean?f={form}", "wide")
-        assert (refused.status_code, refused.json()["type"].rpartition("/")[2]) == (413, "groupby-too-large")
-        assert "max_groupby_nbytes" in refused.json()["detail"]
+        assert (refused.status_code, refused.json()["type"].rpartition("/")[2]) == (413, "diagnostic-too-large")
+        assert "max_diagnostic_nbytes" in refused.json()["detail"]
     assert get(server, "tas/time.month/min?f=nc").status_code == 200
     server = start("serve", str(tmp_path / "wide.nc"))
     refused = get(server, "t/time/min", "wide")

@@ -1,6 +1,8 @@
 """Parts of the HTTP layer on their own."""
 
 import asyncio
+import itertools
+import threading
 from typing import Any
 
 import httpx
@@ -12,10 +14,12 @@ from starlette.responses import StreamingResponse
 from xpublish.plugins import Plugin, hookimpl
 
 from cloudify import Server
-from cloudify.errors import BusyError
+from cloudify.errors import BusyError, TooSlowError
 from cloudify.http.flights import Flights
 from cloudify.http.hosts import root_url
+from cloudify.http.offload import Offload
 from cloudify.http.problems import Problem
+from cloudify.model.stop import StoppedError, go_on
 from cloudify.settings import Settings
 from cloudify.testing import running
 
@@ -73,6 +77,46 @@ def test_a_flight_is_joined_and_outlives_who_leaves() -> None:
 
     asyncio.run(main())
     assert calls == 2
+
+
+def test_a_flight_that_everybody_left_is_stopped_and_whoever_comes_then_starts_anew() -> None:
+    ended: list[str] = []
+
+    def work_in_thread(begun: threading.Event) -> bytes:
+        begun.set()
+        try:
+            while True:
+                go_on()
+        except StoppedError:
+            ended.append("stopped")
+            raise
+
+    async def main() -> None:
+        flights: Flights[bytes] = Flights()
+        offload, begun = Offload(1), threading.Event()
+        both = [
+            asyncio.ensure_future(flights.join("k", lambda: offload(lambda: work_in_thread(begun)))) for _ in range(2)
+        ]
+        await asyncio.to_thread(begun.wait)
+        both[0].cancel()
+        await asyncio.sleep(0)
+        assert not both[1].done()
+        both[1].cancel()
+        await asyncio.sleep(0)
+        assert await flights.join("k", lambda: offload(lambda: b"new")) == b"new"  # in the only thread there is
+        assert ended == ["stopped"]
+        assert not flights._under_way
+
+    asyncio.run(main())
+
+
+def test_work_that_takes_too_long_says_so() -> None:
+    async def main() -> None:
+        flights: Flights[None] = Flights(limit_s=0.02)
+        with pytest.raises(TooSlowError, match=r"not computed within 0\.02 s"):
+            await flights.join("k", lambda: Offload(1)(lambda: [go_on() for _ in itertools.count()] and None))
+
+    asyncio.run(main())
 
 
 def test_a_flight_that_fails_fails_for_all_and_is_forgotten() -> None:
