@@ -3,13 +3,19 @@
 import asyncio
 import atexit
 from collections.abc import Callable, Coroutine
+from concurrent.futures import wait
 from contextlib import suppress
 from threading import Lock, Thread
+from time import monotonic
 from typing import Any, TypeVar
+
+from cloudify.model.stop import go_on
 
 T = TypeVar("T")
 END_S = 2.0
 """Longest wait for one connection to end when the process does."""
+POLL_S = 0.2
+"""How often who waits looks whether anybody still wants the outcome."""
 
 
 class Loop:
@@ -30,10 +36,16 @@ class Loop:
         ------
         TimeoutError
             If it takes longer than `timeout_s`; it is cancelled.
+        StoppedError, TooSlowError
+            If the work of this context is not to go on; it is cancelled.
         """
         future = asyncio.run_coroutine_threadsafe(coroutine, self._running())
+        deadline = monotonic() + timeout_s
         try:
-            return future.result(timeout_s)
+            while not future.done() and monotonic() < deadline:
+                wait([future], min(POLL_S, max(0.0, deadline - monotonic())))
+                go_on()
+            return future.result(0)
         finally:
             future.cancel()
 

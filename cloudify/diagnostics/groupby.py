@@ -1,6 +1,5 @@
 """A diagnostic of a variable: what was asked for, what it takes, and its values."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
 from typing import Any, Final, Literal, get_args
@@ -10,18 +9,15 @@ import xarray as xr
 
 from cloudify.datasets.opened import Opened
 from cloudify.datasets.subject import Subject, nbytes_of, subject_of
-from cloudify.diagnostics.groups import NONE, Array, Groups, groups_of
+from cloudify.diagnostics.blocks import blocks_along, plain
+from cloudify.diagnostics.groups import Array, Groups, groups_of
 from cloudify.diagnostics.kernel import STATISTICS, Accumulator, median, parts_of
+from cloudify.diagnostics.lazy import Evaluate, anomalies, evaluated, lazy_values, medians
 from cloudify.diagnostics.result import dataset_of
 from cloudify.errors import BadOptionError, DiagnosticTooLargeError
-from cloudify.model.stop import go_on
 
 Action = Literal["mean", "min", "max", "sum", "std", "var", "median", "count", "first", "last", "anomaly"]
 ACTIONS: Final[tuple[Action, ...]] = get_args(Action)
-BLOCK_NBYTES = 2**24
-"""About how much is read at once."""
-MOST_NBYTES = 2**28
-"""How much is read at once where the source's own chunks reach that far."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +38,20 @@ class Plan:
     action: Action
 
     @property
+    def leading(self) -> xr.DataArray:
+        """The variable, its grouped dimension first, lazily."""
+        return self.subject.variable.transpose(self.groups.dim, ...)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the result, the grouped dimension first."""
+        leading = self.leading
+        return (leading.shape[0] if self.action == "anomaly" else len(self.groups.labels), *leading.shape[1:])
+
+    @property
     def size(self) -> int:
         """How many values the result has."""
-        return self.subject.variable.size if self.action == "anomaly" else len(self.groups.labels) * self.cells
+        return prod(self.shape)
 
     @property
     def cells(self) -> int:
@@ -75,18 +82,32 @@ def plan_groupby(opened: Opened, request: Request, limit_nbytes: int) -> Plan:
     return plan
 
 
-def compute(plan: Plan) -> xr.Dataset:
-    """Return the result, in memory. Blocks: all values of the variable are read, block by block."""
-    groups, variable = plan.groups, plan.subject.variable
-    leading = variable.transpose(groups.dim, ...)
-    if plan.action == "median":
+def compute(plan: Plan, evaluate: Evaluate | None = None) -> xr.Dataset:
+    """Return the result, in memory. Blocks: all values of the variable are read, block by block.
+
+    Parameters
+    ----------
+    evaluate
+        What computes a variable that is a graph of dask; by default threads of this process.
+    """
+    groups, leading = plan.groups, plan.leading
+    if leading.chunks is not None:
+        values = evaluated(_lazily(plan), evaluate)
+    elif plan.action == "median":
         values = _medians(leading, groups)
     elif plan.action == "anomaly":
-        values = _anomalies(leading, groups, statistics(leading, groups, ("mean",))["mean"])
+        means = statistics(leading, groups, ("mean",))["mean"]
+        blocks = blocks_along(leading, groups.dim)
+        parts = [anomalies(_rows(block), groups.codes[span], means) for span, block in blocks]
+        values = np.concatenate(parts)
     else:
         values = statistics(leading, groups, (plan.action,))[plan.action]
-    shape = (leading.shape[0] if plan.action == "anomaly" else len(groups.labels), *leading.shape[1:])
-    return dataset_of(plan.subject, groups, plan.action, values.reshape(shape), leading.dims)
+    return _dataset(plan, values.reshape(plan.shape))
+
+
+def lazy(plan: Plan) -> xr.Dataset:
+    """Return the result as a dataset whose chunks are computed when they are read. Blocks: coordinates are read."""
+    return _dataset(plan, _lazily(plan))
 
 
 def statistics(leading: xr.DataArray, groups: Groups, wanted: tuple[str, ...]) -> dict[str, Array]:
@@ -95,79 +116,35 @@ def statistics(leading: xr.DataArray, groups: Groups, wanted: tuple[str, ...]) -
     Parameters
     ----------
     leading
-        The variable, its grouped dimension first; lazy ones are read block by block.
+        The variable, its grouped dimension first, of at least one place; read block by block.
     """
     made: Accumulator | None = None
-    for span, rows in _blocks(leading):
+    for span, block in blocks_along(leading, groups.dim):
+        rows = _rows(block)
         made = made or Accumulator(len(groups.labels), rows.shape[1], rows.dtype, wanted)
         made.add(rows, groups.codes[span])
-    if made is None:  # a dimension of no length has no groups, which the plan refuses
-        return {}
-    return {name: made.result(name) for name in wanted}
-
-
-def _anomalies(leading: xr.DataArray, groups: Groups, mean: Array) -> Array:
-    """Subtract the mean of its group from each value: of the values' own type where that is float, else float64."""
-    parts = []
-    for span, rows in _blocks(leading):
-        codes = groups.codes[span]
-        less = np.where((codes == NONE)[:, None], np.nan, mean[codes])
-        parts.append((rows - less).astype(rows.dtype if rows.dtype.kind == "f" else np.float64, copy=False))
-    return np.concatenate(parts)
+    return {name: made.result(name) for name in wanted} if made else {}
 
 
 def _medians(leading: xr.DataArray, groups: Groups) -> Array:
-    """Return the medians, (groups, cells): these need all of a cell's values at once, so cells are read by slabs."""
+    """Return the medians, (groups, ...): these need all of a cell's values at once, so cells are read by slabs."""
     if leading.ndim == 1:
-        return median(_plain(leading.to_numpy())[:, None], groups.codes, len(groups.labels))
+        return median(_rows(plain(leading.to_numpy())), groups.codes, len(groups.labels))
     dim = max(leading.dims[1:], key=lambda name: leading.sizes[name])
-    axis, size = leading.get_axis_num(dim), leading.sizes[dim]
-    step = _step(leading, dim)
-    parts = []
-    for start in range(0, size, step):
-        go_on()
-        slab = leading.isel({dim: slice(start, start + step)})
-        medians = median(_rows(slab), groups.codes, len(groups.labels))
-        parts.append(medians.reshape(len(groups.labels), *slab.shape[1:]))
-    return np.concatenate(parts, axis=axis)
+    parts = [medians(slab, groups.codes, len(groups.labels)) for _, slab in blocks_along(leading, dim)]
+    return np.concatenate(parts, axis=leading.get_axis_num(dim))
 
 
-def _blocks(leading: xr.DataArray) -> Iterator[tuple[slice, Array]]:
-    """Read blocks along the first dimension: where they lie, and their values, (places, cells)."""
-    dim = leading.dims[0]
-    step = _step(leading, dim)
-    for start in range(0, leading.sizes[dim], step):
-        go_on()
-        span = slice(start, start + step)
-        yield span, _rows(leading.isel({dim: span}))
+def _lazily(plan: Plan) -> Any:  # noqa: ANN401  # dask has no types
+    return lazy_values(plan.leading, plan.groups.codes, len(plan.groups.labels), plan.action)
 
 
-def _step(leading: xr.DataArray, dim: Any) -> int:  # noqa: ANN401  # xarray's names are any Hashable
-    """Return how many places to read at once: whole chunks of the source, else they would be read several times."""
-    place_nbytes = max(1, nbytes_of(leading) // leading.sizes[dim])
-    step = max(1, BLOCK_NBYTES // place_nbytes)
-    chunk = max(leading.chunksizes[dim]) if dim in leading.chunksizes else _stored_chunk(leading, dim)
-    most = max(1, MOST_NBYTES // place_nbytes)
-    return min(max(chunk, step // chunk * chunk), max(step, most))
+def _dataset(plan: Plan, values: Any) -> xr.Dataset:  # noqa: ANN401  # in memory, or lazy
+    return dataset_of(plan.subject, plan.groups, plan.action, values, plan.leading.dims)
 
 
-def _stored_chunk(leading: xr.DataArray, dim: Any) -> int:  # noqa: ANN401
-    stored = leading.encoding.get("preferred_chunks")
-    chunk = stored.get(dim) if isinstance(stored, dict) else None
-    return chunk if isinstance(chunk, int) and chunk > 0 else 1
-
-
-def _rows(block: xr.DataArray) -> Array:
-    return _plain(block.to_numpy()).reshape(block.shape[0], -1)
-
-
-def _plain(values: Array) -> Array:
-    """Return values of a type that can be computed with and written: native, no truth values, no half precision."""
-    if values.dtype.kind == "b":
-        return values.astype(np.int8)
-    if values.dtype == np.float16:
-        return values.astype(np.float32)
-    return values.astype(values.dtype.newbyteorder("="), copy=False)
+def _rows(block: Array) -> Array:
+    return block.reshape(block.shape[0], -1)
 
 
 def _check_numbers(subject: Subject) -> None:

@@ -7,6 +7,7 @@ digits to a large mean.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any, Final
 
 import numpy as np
@@ -46,17 +47,20 @@ class Accumulator:
     dtype: np.dtype[Any]
     wanted: tuple[str, ...]
     """Of `STATISTICS`."""
-    _held: dict[str, Array] = field(init=False)
+    held: dict[str, Array] = field(init=False)
+    """Of what is accumulated, by name: (groups, cells)."""
+    seen: Array = field(init=False)
+    """Of which groups there was a place."""
 
     def __post_init__(self) -> None:
         shape = (self.groups, self.cells)
         missing = np.nan if self.dtype.kind == "f" else 0
         fills: dict[str, Any] = {"low": missing, "high": missing, "first": missing, "last": missing}
         types = {"count": np.dtype(np.int64), "total": np.dtype(np.float64), "squares": np.dtype(np.float64)}
-        self._held = {
+        self.held = {
             part: np.full(shape, fills.get(part, 0), types.get(part, self.dtype)) for part in parts_of(self.wanted)
         }
-        self._seen = np.zeros(self.groups, bool)
+        self.seen = np.zeros(self.groups, bool)
 
     def add(self, rows: Array, codes: Array) -> None:
         """Take in a block.
@@ -74,7 +78,7 @@ class Accumulator:
 
     def result(self, name: str) -> Array:
         """Return a statistic, (groups, cells). Of what has no value: count and sum 0, as xarray has it, else NaN."""
-        held = self._held
+        held = self.held
         if name in {"count", "sum"}:
             return held["count" if name == "count" else "total"]
         if name in {"mean", "var", "std"}:
@@ -94,34 +98,47 @@ class Accumulator:
         found, starts = np.unique(codes[order], return_index=True)
         with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
             self._merge(found, _Block(rows, starts))
-        self._seen[found] = True
+        self.seen[found] = True
 
-    def _merge(self, found: Array, block: "_Block") -> None:
-        held = self._held
+    def merge(self, later: "Accumulator", groups: Array) -> None:
+        """Take in what was accumulated of later places along the dimension.
+
+        Parameters
+        ----------
+        groups
+            Which group of ours each of its groups is; each once.
+        """
+        present = later.seen  # what it has no place of says nothing
+        with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
+            self._merge(groups[present], SimpleNamespace(**{part: held[present] for part, held in later.held.items()}))
+        self.seen[groups[present]] = True
+
+    def _merge(self, found: Array, more: "_Block | SimpleNamespace") -> None:
+        held = self.held
         if "squares" in held:
-            self._merge_squares(found, block)
+            self._merge_squares(found, more)
         if "count" in held:
-            held["count"][found] += block.count
+            held["count"][found] += more.count
         if "total" in held:
-            held["total"][found] += block.total
-        new = ~self._seen[found]
+            held["total"][found] += more.total
+        new = ~self.seen[found]
         for part, ufunc in (("low", np.fmin), ("high", np.fmax)):
             if part in held:
-                of_block, before = block.reduce(ufunc, block.rows), held[part][found]
-                held[part][found] = np.where(new[:, None], of_block, ufunc(before, of_block))
+                of_more, before = getattr(more, part), held[part][found]
+                held[part][found] = np.where(new[:, None], of_more, ufunc(before, of_more))
         if "first" in held:
             before = held["first"][found]
-            held["first"][found] = np.where(new[:, None] | _is_missing(before), block.at_end(first=True), before)
+            held["first"][found] = np.where(new[:, None] | _is_missing(before), more.first, before)
         if "last" in held:
-            after = block.at_end(first=False)
+            after = more.last
             held["last"][found] = np.where(_is_missing(after), held["last"][found], after)
 
-    def _merge_squares(self, found: Array, block: "_Block") -> None:
+    def _merge_squares(self, found: Array, block: "_Block | SimpleNamespace") -> None:
         """Merge squared deviations; to be called before counts and totals are."""
-        count, total = self._held["count"][found], self._held["total"][found]
+        count, total = self.held["count"][found], self.held["total"][found]
         between = block.total / block.count - total / count
         shared = between**2 * (count / (count + block.count)) * block.count
-        self._held["squares"][found] += block.squares + np.where((count > 0) & (block.count > 0), shared, 0.0)
+        self.held["squares"][found] += block.squares + np.where((count > 0) & (block.count > 0), shared, 0.0)
 
 
 class _Block:
@@ -157,6 +174,22 @@ class _Block:
         return self._total
 
     @property
+    def low(self) -> Array:
+        return self.reduce(np.fmin, self.rows)
+
+    @property
+    def high(self) -> Array:
+        return self.reduce(np.fmax, self.rows)
+
+    @property
+    def first(self) -> Array:
+        return self._at_end(first=True)
+
+    @property
+    def last(self) -> Array:
+        return self._at_end(first=False)
+
+    @property
     def squares(self) -> Array:
         """Squared deviations from the mean of each group in this block."""
         mean = np.where(self.count > 0, self.total / self.count, 0.0)
@@ -165,7 +198,7 @@ class _Block:
             deviations[~self.present] = 0.0
         return self.reduce(np.add, deviations * deviations, np.float64)
 
-    def at_end(self, *, first: bool) -> Array:
+    def _at_end(self, *, first: bool) -> Array:
         """Return the first or last value of each group that is there; NaN where none is."""
         if self.present is None:
             return np.asarray(self.rows[self.starts if first else self.stops - 1])

@@ -7,8 +7,10 @@ import xarray as xr
 
 from cloudify.datasets.grid import bounds_of
 from cloudify.datasets.subject import Subject
-from cloudify.diagnostics.groups import Array, Groups
+from cloudify.diagnostics.groups import Groups
 
+Values = Any
+"""An array of numpy or of dask, which has no types."""
 METHODS: Final = {
     "mean": "mean",
     "min": "minimum",
@@ -29,7 +31,7 @@ KEPT_ENCODING: Final = ("units", "calendar", "dtype")
 """Of times; in other units or types they might not be written exactly."""
 
 
-def dataset_of(subject: Subject, groups: Groups, action: str, values: Array, dims: tuple[Hashable, ...]) -> xr.Dataset:
+def dataset_of(subject: Subject, groups: Groups, action: str, values: Values, dims: tuple[Hashable, ...]) -> xr.Dataset:
     """Return the result as a dataset.
 
     Parameters

@@ -53,14 +53,8 @@ class Derived:
         return await self._work(lambda: self._lookup.opened(dataset_id))
 
     async def read(self, opened: Opened, work: Callable[[], T]) -> T:
-        """Do in a thread what reads of a dataset.
-
-        Raises
-        ------
-        UnreadableDatasetError
-            If its source fails; other failures have names of their own.
-        """
-        return await self._work(lambda: _guarded(opened, work))
+        """Do in a thread what reads of a dataset; raises as `guarded` does."""
+        return await self._work(lambda: guarded(opened, work))
 
     async def get(
         self, request: Request, dataset_id: str, asked: object, make: Callable[[Opened], Awaitable[bytes]]
@@ -85,7 +79,14 @@ class Derived:
         return Made(body, etag)
 
 
-def _guarded(opened: Opened, work: Callable[[], T]) -> T:
+def guarded(opened: Opened, work: Callable[[], T]) -> T:
+    """Return what `work`, which reads of a dataset, returns. Blocks.
+
+    Raises
+    ------
+    UnreadableDatasetError
+        If its source fails; other failures have names of their own.
+    """
     try:
         return work()
     except failures() as error:  # of the source: what cannot be done has a name of its own

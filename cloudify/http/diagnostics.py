@@ -1,10 +1,11 @@
 """Diagnostics of datasets, in the forms that they are answered in."""
 
 import json
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NoReturn, get_args
 
 from starlette.requests import Request as HttpRequest
 
+from cloudify.cluster.cluster import cluster_of
 from cloudify.datasets.opened import Opened
 from cloudify.diagnostics.forms import to_csv, to_json, to_netcdf, to_table
 from cloudify.diagnostics.groupby import ACTIONS, Request, compute, plan_groupby
@@ -50,7 +51,8 @@ class Diagnostics:
         plan = plan_groupby(opened, asked, self._settings.max_diagnostic_nbytes)
         if form in {"json", "csv"} and plan.size > MOST_VALUES:
             raise ResultTooLargeError(plan.size, MOST_VALUES)
-        ds = compute(plan)
+        cluster = cluster_of(self._settings)
+        ds = compute(plan, cluster.evaluate if cluster is not None else None)
         if form == "nc":
             return to_netcdf(ds)
         if form == "csv":
@@ -62,6 +64,18 @@ class Diagnostics:
             "units": str(ds[asked.variable].attrs.get("units", "")),
         }
         return json.dumps(shown).encode()
+
+
+def refuse_path(path: str) -> NoReturn:
+    """Say what a path of a diagnostic looks like.
+
+    Raises
+    ------
+    BadOptionError
+        Always.
+    """
+    expected = ".../groupby/VARIABLE/COORDINATE/ACTION, e.g. groupby/tas/time.month/mean"
+    raise BadOptionError(f"no diagnostic {path[:100]!r}; expected {expected}")
 
 
 def read_request(variable: str, coord: str, action: str) -> Request:

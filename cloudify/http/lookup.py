@@ -47,14 +47,16 @@ class Lookup:
 
     def ready(self, dataset_id: str) -> Hierarchy | None:
         """Return a hierarchy if that takes no more than a system call, else None: `open` it, off the event loop."""
+        opened = self.peek(dataset_id)
+        return opened.known(HIERARCHY) if opened is not None else None
+
+    def peek(self, dataset_id: str) -> Opened | None:
+        """Return a dataset that is open if that takes no more than a system call, else None."""
         shelf = self.shelf_of(dataset_id)
         if shelf is not None:
-            opened = shelf.peek(dataset_id)
-        else:
-            _, opened, seen_at = self._foreign.get(dataset_id, (None, None, 0.0))
-            if monotonic() - seen_at > self._settings.token_check_s:
-                return None
-        return opened.known(HIERARCHY) if opened is not None else None
+            return shelf.peek(dataset_id)
+        _, opened, seen_at = self._foreign.get(dataset_id, (None, None, 0.0))
+        return opened if monotonic() - seen_at <= self._settings.token_check_s else None
 
     def open(self, dataset_id: str) -> tuple[Opened, Hierarchy]:
         """Return a dataset and its hierarchy as the source is now. Blocks.

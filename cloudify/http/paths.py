@@ -4,7 +4,11 @@ import re
 
 from starlette.types import Scope
 
-_BYTES = re.compile(r"/datasets/[^/]+/(?:zarr/|kerchunk(?:/|\.json$|$)|source\.nc$)", re.DOTALL)
+_DIAGNOSTIC = "groupby/[^/]+/[^/]+/[^/]+/"
+_BYTES = re.compile(
+    rf"/datasets/[^/]+/(?:(?:{_DIAGNOSTIC})?zarr/|kerchunk(?:/|\.json$|$)|source\.nc$)",
+    re.DOTALL,
+)
 
 
 def is_byte_path(scope: Scope) -> bool:

@@ -8,16 +8,33 @@ from fastapi import APIRouter
 from pydantic import ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Mount
 from xpublish.plugins import Dependencies, Plugin, hookimpl
 
+from cloudify.errors import UnknownKeyError
+from cloudify.http.bytes import KeyBytes
+from cloudify.http.cors import PublicReads
 from cloudify.http.derived import attachment
-from cloudify.http.diagnostics import MEDIA_TYPES, Diagnostics, read_form, read_request
+from cloudify.http.diagnostic_stores import DiagnosticStores, NamedDiagnostic
+from cloudify.http.diagnostics import MEDIA_TYPES, Diagnostics, read_form, read_request, refuse_path
 from cloudify.http.hosts import root_url
 from cloudify.http.lookup import Lookup
 from cloudify.http.negotiate import wants_html
 from cloudify.http.pages import render_page
 from cloudify.http.routing import PublicRoute
 from cloudify.settings import Settings, load_settings
+
+
+def read_key(dataset_id: str, var: str, coord: str, action: str, key: str) -> Response:  # noqa: ARG001  # documented
+    """One key of a diagnostic as a zarr store, of which each chunk is computed when it is read. Open it with
+    `xr.open_dataset(".../zarr", engine="zarr", chunks={}, zarr_format=3)`.
+    """  # noqa: D205  # shown as one paragraph in the API docs
+    raise UnknownKeyError(key, "the keys are served by the application mounted in front of this route")
+
+
+def no_diagnostic(dataset_id: str, rest: str) -> Response:  # noqa: ARG001  # whatever dataset it is
+    """Say what a path looks like."""
+    refuse_path(rest)
 
 
 class GroupbyPlugin(Plugin):
@@ -31,7 +48,8 @@ class GroupbyPlugin(Plugin):
     @hookimpl
     def app_router(self, deps: Dependencies) -> APIRouter:
         """Wire the route."""
-        diagnostics = Diagnostics(Lookup(deps, self.settings), self.settings)
+        lookup = Lookup(deps, self.settings)
+        diagnostics = Diagnostics(lookup, self.settings)
         router = APIRouter(tags=["groupby"], route_class=PublicRoute)
 
         async def groupby(request: Request, dataset_id: str, var: str, coord: str, action: str) -> Response:
@@ -53,5 +71,11 @@ class GroupbyPlugin(Plugin):
                 return render_page("groupby.html", request.scope, **json.loads(made.body), **values)
             return made.response(MEDIA_TYPES[form], attachment(f"{var}-{coord}-{action}.nc") if form == "nc" else None)
 
-        router.add_api_route("/datasets/{dataset_id}/groupby/{var}/{coord}/{action}", groupby, response_class=Response)
+        path = "/datasets/{dataset_id}/groupby"
+        one = f"{path}/{{var}}/{{coord}}/{{action}}"
+        stores = KeyBytes(DiagnosticStores(lookup, self.settings), self.settings)
+        router.routes.append(Mount(f"{one}/zarr", app=PublicReads(NamedDiagnostic(stores))))
+        router.add_api_route(f"{one}/zarr/{{key:path}}", read_key, response_class=Response)
+        router.add_api_route(one, groupby, response_class=Response)
+        router.add_api_route(f"{path}/{{rest:path}}", no_diagnostic, include_in_schema=False)
         return router

@@ -12,9 +12,10 @@ import pytest
 import xarray as xr
 
 from cloudify.datasets.opened import Opened
-from cloudify.diagnostics import groupby
+from cloudify.diagnostics import blocks, lazy
 from cloudify.diagnostics.forms import to_json, to_netcdf
 from cloudify.diagnostics.groupby import ACTIONS, Request, compute, plan_groupby
+from cloudify.diagnostics.groupby import lazy as lazy_diagnostic
 from cloudify.diagnostics.kernel import STATISTICS, WIDE, Accumulator, median
 from cloudify.errors import BadOptionError, DiagnosticTooLargeError, UnknownGroupingError, UnknownVariableError
 from cloudify.model.entry import Entry
@@ -146,15 +147,23 @@ def test_lazy_values_give_the_same_block_by_block_and_nothing_changes(
     values[rng.random(values.shape) < 0.2] = np.nan
     coords = {"time": xr.date_range("2001-01-01", periods=25, freq="MS"), "x": [1.0, 2, 3, 4], "height": 2.0}
     held = opened(data_vars={"t": (("z", "time", "x"), values)}, coords=coords)
-    lazy = opened(data_vars={"t": (("z", "time", "x"), dask.array.from_array(values, chunks=(2, 6, 3)))}, coords=coords)
+    chunked = dask.array.from_array(values, chunks=(2, 6, 3))
+    graph = opened(data_vars={"t": (("z", "time", "x"), chunked)}, coords=coords)
     before = held.tree.to_dataset().copy(deep=True)
     expected = result(held, "time.month", action)
-    monkeypatch.setattr(groupby, "BLOCK_NBYTES", 200)
-    monkeypatch.setattr(groupby, "MOST_NBYTES", 400)
-    xr.testing.assert_allclose(result(lazy, "time.month", action), expected, rtol=1e-12)
+    monkeypatch.setattr(blocks, "BLOCK_NBYTES", 200)
+    monkeypatch.setattr(blocks, "MOST_NBYTES", 400)
+    monkeypatch.setattr(lazy, "CHUNK_NBYTES", 300)
+    xr.testing.assert_allclose(result(graph, "time.month", action), expected, rtol=1e-12)
     xr.testing.assert_allclose(result(held, "time.month", action), expected, rtol=1e-12)
+    for source in (graph, held):
+        unread = lazy_diagnostic(plan_groupby(source, Request("t", "time.month", action), 2**30))
+        assert unread["t"].chunks is not None
+        xr.testing.assert_allclose(unread, expected, rtol=1e-12)
+        xr.testing.assert_identical(unread.drop_vars("t"), expected.drop_vars("t"))
+        assert (unread["t"].dtype, unread["t"].attrs) == (expected["t"].dtype, expected["t"].attrs)
     xr.testing.assert_identical(held.tree.to_dataset(), before)
-    assert lazy.tree["t"].chunks is not None
+    assert graph.tree["t"].chunks is not None
     assert {"x", "height"} <= set(expected.coords)
     assert expected["t"].dims == (("z", "time", "x") if action == "anomaly" else ("z", "month", "x"))
 

@@ -10,15 +10,18 @@ from typing import Any
 from urllib.parse import quote
 
 import cftime
+import dask.array
 import httpx
 import netCDF4
 import numpy as np
+import psutil
 import pytest
 import xarray as xr
 
 from cloudify import Server
 from cloudify.diagnostics.groupby import compute
 from cloudify.http import diagnostics
+from cloudify.settings import Settings
 from cloudify.testing import running
 
 TAS = Path(__file__).parents[2] / "cloudify" / "demo" / "mpi-esm-tas.nc"
@@ -166,6 +169,80 @@ def test_more_than_the_limits_allow_is_refused_with_the_way_out(start: Any, tmp_
         assert file["t"].shape == (12, 90_000)
 
 
+@pytest.mark.parametrize(("coord", "action"), [("time.month", "std"), ("time.season", "anomaly"), ("lat", "median")])
+def test_a_diagnostic_is_a_dataset_of_its_own(demo: Any, coord: str, action: str) -> None:
+    url = f"{demo.url}/datasets/mpi-esm-tas/groupby/tas/{coord}/{action}/zarr"
+    with xr.open_dataset(io.BytesIO(get(demo, f"tas/{coord}/{action}?f=nc").content), engine="h5netcdf") as computed:
+        for zarr_format in (2, 3):
+            with xr.open_dataset(url, engine="zarr", chunks={}, zarr_format=zarr_format) as served:
+                xr.testing.assert_equal(served.load(), computed.load())
+                assert served["tas"].attrs == computed["tas"].attrs
+    first = httpx.get(f"{url}/tas/c/0/0/0")
+    assert first.headers["etag"] != httpx.get(f"{url.replace(action, 'max')}/tas/c/0/0/0").headers["etag"]
+    known = {"If-None-Match": first.headers["etag"]}
+    assert httpx.get(f"{url}/tas/c/0/0/0", headers=known).status_code == 304
+    head = httpx.head(f"{url}/zarr.json")
+    assert (head.status_code, head.content) == (200, b"")
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "code"),
+    [
+        ("tas/time.month/mean/zarr/tas/c/9/9/9", 404, "unknown-key"),
+        ("tas/time.month/mean/zarr/none/c/0", 404, "unknown-key"),
+        ("tos/time.month/mean/zarr/zarr.json", 404, "unknown-variable"),
+        ("tas/time.week/mean/zarr/zarr.json", 422, "unknown-grouping"),
+        ("tas/time.month/mode/zarr/zarr.json", 422, "bad-option"),
+        ("tas/time.month", 422, "bad-option"),
+        ("", 422, "bad-option"),
+    ],
+)
+def test_what_is_no_dataset_of_a_diagnostic_is_said(demo: Any, path: str, status: int, code: str) -> None:
+    answer = get(demo, path)
+    assert (answer.status_code, answer.json()["type"].rpartition("/")[2]) == (status, code)
+    if status == 422 and "/zarr/" not in path:
+        assert "groupby/VARIABLE/COORDINATE/ACTION" in answer.json()["detail"]
+
+
+def test_a_large_diagnostic_is_computed_by_groups_and_only_from_their_places() -> None:
+    read: list[int] = []
+
+    def block(part: Any, block_info: Any = None) -> Any:
+        read.append(block_info[0]["chunk-location"][0])
+        return part + block_info[0]["chunk-location"][0]
+
+    zeros = dask.array.zeros((24, 300_000), chunks=(1, 300_000))
+    values = zeros.map_blocks(block, dtype="f8", meta=np.empty((0, 0)))
+    times = xr.date_range("2001-01-01", periods=24, freq="MS")
+    with running(Server({"a": xr.Dataset({"t": (("time", "x"), values)}, {"time": times})}).app) as url:
+        store = f"{url}/datasets/a/groupby/t/time.month/mean/zarr"
+        with xr.open_dataset(store, engine="zarr", chunks={}, zarr_format=3) as served:
+            assert served["t"].chunks == ((1,) * 12, (300_000,))
+            assert not read
+            assert set(served["t"].sel(month=3).values) == {8.0}  # of the months 2 and 14
+    assert sorted(read) == [2, 14]
+
+
+def test_what_a_cluster_is_there_for_is_computed_there(cluster: Any) -> None:
+    def own_pid(part: Any) -> Any:
+        import os  # noqa: PLC0415  # this function travels
+
+        return np.full_like(part, os.getpid())
+
+    zeros = dask.array.zeros((24, 3), chunks=(2, 3), dtype="int64")
+    ds = xr.Dataset({"t": (("time", "x"), zeros.map_blocks(own_pid, dtype="int64", meta=np.empty((0, 0), "int64")))})
+    ds = ds.assign_coords(time=xr.date_range("2001-01-01", periods=24, freq="MS"))
+    workers = {process.pid for process in psutil.Process(cluster.pid).children(recursive=True)}
+    with running(Server({"a": ds}, settings=Settings(dask_address=cluster.address)).app) as url:
+        for action in ("min", "max"):
+            answer = httpx.get(f"{url}/datasets/a/groupby/t/time.month/{action}", timeout=60).json()
+            assert {pid for row in answer["data_vars"]["t"]["data"] for pid in row} <= workers
+        with xr.open_dataset(
+            f"{url}/datasets/a/groupby/t/time.season/max/zarr", engine="zarr", zarr_format=3
+        ) as served:
+            assert set(served["t"].values.ravel().tolist()) <= workers
+
+
 @pytest.mark.parametrize("text", INJECTIONS, ids=range(len(INJECTIONS)))
 def test_text_of_the_url_is_compared_and_never_run(demo: Any, text: str) -> None:
     url = f"{demo.url}/datasets/mpi-esm-tas/info"
@@ -173,7 +250,7 @@ def test_text_of_the_url_is_compared_and_never_run(demo: Any, text: str) -> None
     written = text if text == "%00" else quote(text, safe="")
     for path in (f"tas/{written}/mean", f"tas/time.month/{written}"):
         answer = get(demo, path)
-        assert 400 <= answer.status_code < 500, answer.text
+        assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json"), answer.text
         assert len(answer.content) < 3000
     assert not list(demo.data_dir.parent.rglob("*pwned*"))  # where the server runs
     assert httpx.get(url).json() == before
@@ -182,9 +259,9 @@ def test_text_of_the_url_is_compared_and_never_run(demo: Any, text: str) -> None
 def test_what_many_ask_for_at_once_is_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     computed: list[str] = []
 
-    def count(plan: Any) -> xr.Dataset:
+    def count(plan: Any, evaluate: Any) -> xr.Dataset:
         computed.append(plan.action)
-        return compute(plan)
+        return compute(plan, evaluate)
 
     monkeypatch.setattr(diagnostics, "compute", count)
     ds = xr.Dataset({"t": ("x", [1.0, 2.0, 3.0])}, {"x": [1, 1, 2]})
