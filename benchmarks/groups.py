@@ -9,8 +9,8 @@ import xarray as xr
 from benchmarks.calls import compare_calls
 from benchmarks.rows import Effort, Outcome, Row
 from cloudify.datasets.subject import Subject
-from cloudify.diagnostics.groupby import statistics
-from cloudify.diagnostics.groups import Groups, groups_of
+from cloudify.diagnostics.groupby import Plan, statistics
+from cloudify.diagnostics.groups import groups_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,14 +22,15 @@ LOOP, STD = "one-pass loop of numpy", "cloudify std"
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
-def field() -> tuple[xr.DataArray, Groups]:
-    """Return daily values with gaps, and their months."""
+def field() -> Plan:
+    """Return daily values with gaps, to be grouped by month."""
     rng = np.random.default_rng(6)
     values = (280 + rng.standard_normal(SHAPE)).astype(np.float32)
     values[::10, 5] = np.nan
     times = xr.date_range("2001-01-01", periods=SHAPE[0])
     ds = xr.Dataset({"t": (("time", "lat", "lon"), values)}, {"time": times})
-    return ds["t"], groups_of(Subject.of(xr.DataTree(ds), "t"), "time.month")
+    subject = Subject.of(xr.DataTree(ds), "t")
+    return Plan(subject, groups_of(subject, "time.month"), "mean")
 
 
 def loop(values: Array, codes: Array) -> Array:
@@ -44,20 +45,20 @@ def loop(values: Array, codes: Array) -> Array:
 
 def mean(effort: Effort) -> Outcome:
     """Compare the mean of each month with a loop over days."""
-    variable, groups = field()
+    plan = field()
     peers: dict[str, tuple[Callable[[], object], int]] = {
-        LOOP: (partial(loop, variable.to_numpy(), groups.codes), 1),
-        "cloudify mean": (partial(statistics, variable, groups, ("mean",)), 1),
+        LOOP: (partial(loop, plan.leading.to_numpy(), plan.groups.codes), 1),
+        "cloudify mean": (partial(statistics, plan, ("mean",)), 1),
     }
     return Outcome(f"{FIELD}: the mean of each month", compare_calls(peers, effort, limit=LOOP))
 
 
 def everything(effort: Effort) -> Outcome:
     """Compare five statistics from one pass with one of them."""
-    variable, groups = field()
+    plan = field()
     peers: dict[str, tuple[Callable[[], object], int]] = {
-        STD: (partial(statistics, variable, groups, ("std",)), 1),
-        "cloudify mean, std, min, max, count": (partial(statistics, variable, groups, ALL), 1),
+        STD: (partial(statistics, plan, ("std",)), 1),
+        "cloudify mean, std, min, max, count": (partial(statistics, plan, ALL), 1),
     }
     return Outcome(f"{FIELD}: five statistics of each month from one pass", compare_calls(peers, effort, limit=STD))
 

@@ -1,5 +1,6 @@
 """A diagnostic of a variable: what was asked for, what it takes, and its values."""
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from math import prod
 from typing import Any, Final, Literal, get_args
@@ -7,13 +8,15 @@ from typing import Any, Final, Literal, get_args
 import numpy as np
 import xarray as xr
 
+from cloudify.datasets.areas import cells_and_areas
 from cloudify.datasets.opened import Opened
 from cloudify.datasets.subject import Subject, nbytes_of, subject_of
 from cloudify.diagnostics.blocks import blocks_along, plain
 from cloudify.diagnostics.groups import Array, Groups, groups_of
 from cloudify.diagnostics.kernel import STATISTICS, Accumulator, median, parts_of
-from cloudify.diagnostics.lazy import Evaluate, anomalies, evaluated, lazy_values, medians
+from cloudify.diagnostics.lazy import Evaluate, accumulator, add, anomalies, evaluated, lazy_values, medians
 from cloudify.diagnostics.result import dataset_of
+from cloudify.diagnostics.weighted import WEIGHTED, Weights
 from cloudify.errors import BadOptionError, DiagnosticTooLargeError
 
 Action = Literal["mean", "min", "max", "sum", "std", "var", "median", "count", "first", "last", "anomaly"]
@@ -27,6 +30,8 @@ class Request:
     variable: str
     coord: str
     action: Action
+    by_area: bool = False
+    """Whether the statistic runs over the variable's area too, each cell counting by its size."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,17 +41,25 @@ class Plan:
     subject: Subject
     groups: Groups
     action: Action
+    weights: Weights | None = None
 
     @property
     def leading(self) -> xr.DataArray:
-        """The variable, its grouped dimension first, lazily."""
-        return self.subject.variable.transpose(self.groups.dim, ...)
+        """The variable, its grouped dimension first, those of an area last, lazily."""
+        area = self.weights.dims if self.weights is not None else ()
+        return self.subject.variable.transpose(self.groups.dim, ..., *area)
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Shape of the result, the grouped dimension first."""
-        leading = self.leading
-        return (leading.shape[0] if self.action == "anomaly" else len(self.groups.labels), *leading.shape[1:])
+        count = self.subject.variable.sizes[self.groups.dim] if self.action == "anomaly" else len(self.groups.labels)
+        return count, *(self.subject.variable.sizes[dim] for dim in self.others)
+
+    @property
+    def others(self) -> tuple[Hashable, ...]:
+        """The other dimensions of the result."""
+        dims = self.leading.dims[1:]
+        return dims[: len(dims) - len(self.weights.dims)] if self.weights is not None else dims
 
     @property
     def size(self) -> int:
@@ -56,8 +69,7 @@ class Plan:
     @property
     def cells(self) -> int:
         """How many values a group's result has."""
-        sizes = self.subject.variable.sizes
-        return prod(size for dim, size in sizes.items() if dim != self.groups.dim)
+        return prod(self.shape[1:])
 
 
 def plan_groupby(opened: Opened, request: Request, limit_nbytes: int) -> Plan:
@@ -72,7 +84,9 @@ def plan_groupby(opened: Opened, request: Request, limit_nbytes: int) -> Plan:
     """
     subject = subject_of(opened, request.variable)
     _check_numbers(subject)
-    plan = Plan(subject, groups_of(subject, request.coord), request.action)
+    groups = groups_of(subject, request.coord)
+    weights = _weights(opened, subject, groups, request.action) if request.by_area else None
+    plan = Plan(subject, groups, request.action, weights)
     if not len(plan.groups.labels):
         raise BadOptionError(f"no value of {request.coord[:60]!r} is present, so there is no group")
     held = max(len(parts_of([request.action])), 1) if request.action in STATISTICS else 2
@@ -80,6 +94,20 @@ def plan_groupby(opened: Opened, request: Request, limit_nbytes: int) -> Plan:
     if nbytes > limit_nbytes:
         raise DiagnosticTooLargeError(nbytes, limit_nbytes)
     return plan
+
+
+def _weights(opened: Opened, subject: Subject, groups: Groups, action: Action) -> Weights:
+    if action not in WEIGHTED:
+        raise BadOptionError(f"weights=area is for {', '.join(sorted(WEIGHTED))}; a {action} does not depend on sizes")
+    if subject.grid.kind == "none":
+        raise BadOptionError(f"weights=area: {subject.name!r} has no horizontal grid, so its cells have no size")
+    cells, areas = cells_and_areas(opened, subject)
+    sizes = areas.values.reshape([subject.ds.sizes[dim] for dim in cells.dims])
+    if groups.dim not in cells.dims:
+        return Weights(sizes.reshape(1, -1), cells.dims)
+    axis = cells.dims.index(groups.dim)
+    dims = tuple(dim for dim in cells.dims if dim != groups.dim)
+    return Weights(np.moveaxis(sizes, axis, 0).reshape(sizes.shape[axis], -1), dims)
 
 
 def compute(plan: Plan, evaluate: Evaluate | None = None) -> xr.Dataset:
@@ -96,12 +124,12 @@ def compute(plan: Plan, evaluate: Evaluate | None = None) -> xr.Dataset:
     elif plan.action == "median":
         values = _medians(leading, groups)
     elif plan.action == "anomaly":
-        means = statistics(leading, groups, ("mean",))["mean"]
+        means = statistics(plan, ("mean",))["mean"]
         blocks = blocks_along(leading, groups.dim)
         parts = [anomalies(_rows(block), groups.codes[span], means) for span, block in blocks]
         values = np.concatenate(parts)
     else:
-        values = statistics(leading, groups, (plan.action,))[plan.action]
+        values = statistics(plan, (plan.action,))[plan.action]
     return _dataset(plan, values.reshape(plan.shape))
 
 
@@ -110,20 +138,16 @@ def lazy(plan: Plan) -> xr.Dataset:
     return _dataset(plan, _lazily(plan))
 
 
-def statistics(leading: xr.DataArray, groups: Groups, wanted: tuple[str, ...]) -> dict[str, Array]:
-    """Return some of `STATISTICS` from one pass, each (groups, cells). Blocks.
-
-    Parameters
-    ----------
-    leading
-        The variable, its grouped dimension first, of at least one place; read block by block.
-    """
-    made: Accumulator | None = None
-    for span, block in blocks_along(leading, groups.dim):
-        rows = _rows(block)
-        made = made or Accumulator(len(groups.labels), rows.shape[1], rows.dtype, wanted)
-        made.add(rows, groups.codes[span])
-    return {name: made.result(name) for name in wanted} if made else {}
+def statistics(plan: Plan, wanted: tuple[str, ...]) -> dict[str, Array]:
+    """Return some of `STATISTICS` from one pass, (groups, cells) each. Blocks."""
+    held: Accumulator | None = None
+    for span, block in blocks_along(plan.leading, plan.groups.dim):
+        weights = plan.weights.at(span) if plan.weights is not None else None
+        held = held or accumulator(block, len(plan.groups.labels), wanted, weights)
+        add(held, block, plan.groups.codes[span], weights)
+    if held is None:  # a dimension of no length, which the plan refuses
+        raise BadOptionError(f"{plan.subject.name!r} has no values to group")
+    return {name: held.result(name) for name in wanted}
 
 
 def _medians(leading: xr.DataArray, groups: Groups) -> Array:
@@ -136,11 +160,12 @@ def _medians(leading: xr.DataArray, groups: Groups) -> Array:
 
 
 def _lazily(plan: Plan) -> Any:  # noqa: ANN401  # dask has no types
-    return lazy_values(plan.leading, plan.groups.codes, len(plan.groups.labels), plan.action)
+    return lazy_values(plan.leading, plan.groups.codes, len(plan.groups.labels), plan.action, plan.weights)
 
 
 def _dataset(plan: Plan, values: Any) -> xr.Dataset:  # noqa: ANN401  # in memory, or lazy
-    return dataset_of(plan.subject, plan.groups, plan.action, values, plan.leading.dims)
+    gone = plan.subject.horizontal if plan.weights is not None else ()
+    return dataset_of(plan.subject, plan.groups, plan.action, values, (plan.groups.dim, *plan.others), gone)
 
 
 def _rows(block: Array) -> Array:

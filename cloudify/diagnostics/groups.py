@@ -56,15 +56,26 @@ def groups_of(subject: Subject, coord: str) -> Groups:
     UnknownGroupingError
         If the variable cannot be grouped so; it names what can be.
     """
-    along = {str(name): item for name, item in subject.ds.coords.items() if _is_along(subject, item)}
+    along = coordinates_along(subject)
     if coord in along:
         return _of_values(along[coord], coord)
-    times = {name: along[name] for name, calendar in time_axes(subject.ds).items() if calendar and name in along}
+    times = times_along(subject)
     name, _, component = coord.rpartition(".")
     source = times.get(name) if name != "time" or name in times else _only(subject, times)
     if source is None or component not in COMPONENTS:
         raise UnknownGroupingError(subject.name, coord, [*along][:MOST_NAMED], [*times][:MOST_NAMED], COMPONENTS)
     return _of_component(source, component, {subject.name, *map(str, subject.variable.dims)})
+
+
+def coordinates_along(subject: Subject) -> dict[str, xr.DataArray]:
+    """Return the coordinates that a variable can be grouped by."""
+    return {str(name): item for name, item in subject.ds.coords.items() if _is_along(subject, item)}
+
+
+def times_along(subject: Subject) -> dict[str, xr.DataArray]:
+    """Return those of them that hold times, whose components it can be grouped by."""
+    along = coordinates_along(subject)
+    return {name: along[name] for name, calendar in time_axes(subject.ds).items() if calendar and name in along}
 
 
 def _is_along(subject: Subject, item: xr.DataArray) -> bool:

@@ -8,7 +8,7 @@ digits to a large mean.
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from types import SimpleNamespace
-from typing import Any, Final
+from typing import Any, ClassVar, Final, Self
 
 import numpy as np
 
@@ -42,6 +42,8 @@ def parts_of(wanted: Iterable[str]) -> frozenset[str]:
 class Accumulator:
     """Partial statistics of `groups` x `cells`, of values of one type."""
 
+    COUNT_TYPE: ClassVar[np.dtype[Any]] = np.dtype(np.int64)
+
     groups: int
     cells: int
     dtype: np.dtype[Any]
@@ -56,11 +58,15 @@ class Accumulator:
         shape = (self.groups, self.cells)
         missing = np.nan if self.dtype.kind == "f" else 0
         fills: dict[str, Any] = {"low": missing, "high": missing, "first": missing, "last": missing}
-        types = {"count": np.dtype(np.int64), "total": np.dtype(np.float64), "squares": np.dtype(np.float64)}
+        types = {"count": self.COUNT_TYPE, "total": np.dtype(np.float64), "squares": np.dtype(np.float64)}
         self.held = {
             part: np.full(shape, fills.get(part, 0), types.get(part, self.dtype)) for part in parts_of(self.wanted)
         }
         self.seen = np.zeros(self.groups, bool)
+
+    def empty(self, groups: int) -> Self:
+        """Return one of the same kind that holds nothing yet."""
+        return type(self)(groups, self.cells, self.dtype, self.wanted)
 
     def add(self, rows: Array, codes: Array) -> None:
         """Take in a block.
@@ -97,8 +103,7 @@ class Accumulator:
             rows = rows[order]
         found, starts = np.unique(codes[order], return_index=True)
         with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
-            self._merge(found, _Block(rows, starts))
-        self.seen[found] = True
+            self.merge_parts(found, _Block(rows, starts))
 
     def merge(self, later: "Accumulator", groups: Array) -> None:
         """Take in what was accumulated of later places along the dimension.
@@ -110,10 +115,11 @@ class Accumulator:
         """
         present = later.seen  # what it has no place of says nothing
         with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
-            self._merge(groups[present], SimpleNamespace(**{part: held[present] for part, held in later.held.items()}))
-        self.seen[groups[present]] = True
+            parts = SimpleNamespace(**{part: held[present] for part, held in later.held.items()})
+            self.merge_parts(groups[present], parts)
 
-    def _merge(self, found: Array, more: "_Block | SimpleNamespace") -> None:
+    def merge_parts(self, found: Array, more: "_Block | SimpleNamespace") -> None:
+        """Take in what was found out of later places of some groups: as attributes, what is `held`."""
         held = self.held
         if "squares" in held:
             self._merge_squares(found, more)
@@ -132,6 +138,7 @@ class Accumulator:
         if "last" in held:
             after = more.last
             held["last"][found] = np.where(_is_missing(after), held["last"][found], after)
+        self.seen[found] = True
 
     def _merge_squares(self, found: Array, block: "_Block | SimpleNamespace") -> None:
         """Merge squared deviations; to be called before counts and totals are."""

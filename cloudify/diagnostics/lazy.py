@@ -19,6 +19,7 @@ import xarray as xr
 from cloudify.diagnostics.blocks import plain, plain_type, step_along
 from cloudify.diagnostics.groups import NONE, Array
 from cloudify.diagnostics.kernel import Accumulator, median
+from cloudify.diagnostics.weighted import WeightedAccumulator, Weights
 from cloudify.model.stop import go_on
 
 FAN_IN = 8
@@ -51,14 +52,25 @@ class _Graph:
     """The grouped dimension first."""
     codes: Array
     groups: int
-    action: str
+    weights: Weights | None = None
     token: str = field(default_factory=lambda: token_hex(8))
     tasks: dict[Key, Any] = field(default_factory=dict)
 
     @property
+    def others(self) -> tuple[tuple[int, ...], ...]:
+        """The sizes of the blocks along the other dimensions that the result has."""
+        inner = len(self.weights.dims) if self.weights is not None else 0
+        chunks: tuple[tuple[int, ...], ...] = self.source.chunks
+        return chunks[1 : len(chunks) - inner]
+
+    @property
     def cells(self) -> Iterable[tuple[int, ...]]:
-        """The index of each block along the other dimensions."""
-        return product(*(range(len(sizes)) for sizes in self.source.chunks[1:]))
+        """The index of each block along these."""
+        return product(*(range(len(sizes)) for sizes in self.others))
+
+    def block(self, number: int, cell: tuple[int, ...]) -> Key:
+        """Return the key of a block of the source; what an area runs over lies in one."""
+        return (self.source.name, number, *cell, *(0,) * (len(self.source.chunks) - 1 - len(cell)))
 
     def codes_of_blocks(self) -> list[Array]:
         """Return the group of each place, block by block."""
@@ -67,11 +79,14 @@ class _Graph:
     def reduced(self, statistic: str, span: range, cell: tuple[int, ...]) -> Key:
         """Add the tasks of a statistic of some groups in one block of cells; return the key of their accumulator."""
         keys: list[Key] = []
+        start = 0
         for number, codes in enumerate(self.codes_of_blocks()):
+            weights = self.weights.at(slice(start, start + len(codes))) if self.weights is not None else None
+            start += len(codes)
             within = np.where((codes >= span.start) & (codes < span.stop), codes, NONE)
             if (within != NONE).any():
                 keys.append((f"part-{self.token}-{span.start}", number, *cell))
-                self.tasks[keys[-1]] = (take_in, (self.source.name, number, *cell), within, statistic)
+                self.tasks[keys[-1]] = (take_in, self.block(number, cell), within, statistic, weights)
         level = 0
         while len(keys) > 1:
             level += 1
@@ -88,40 +103,44 @@ class _Graph:
 
         name = f"diagnostic-{self.token}"
         graph = HighLevelGraph.from_collections(name, self.tasks, dependencies=[self.source])
-        chunks = (first, *self.source.chunks[1:])
+        chunks = (first, *self.others)
         return da.Array(graph, name, chunks, meta=np.empty((0,) * len(chunks), dtype))  # type: ignore[no-untyped-call]
 
 
-def lazy_values(leading: xr.DataArray, codes: Array, groups: int, action: str) -> DaskArray:
+def lazy_values(
+    leading: xr.DataArray, codes: Array, groups: int, action: str, weights: Weights | None = None
+) -> DaskArray:
     """Return the values of a diagnostic lazily: a place for each group, for an anomaly as in the source.
 
     Parameters
     ----------
     leading
-        The variable, its grouped dimension first, of at least one place.
+        The variable, its grouped dimension first, of at least one place; those that `weights` run over last.
     codes
         The group of each place, `NONE` for no group.
+    weights
+        Of the actions in `WEIGHTED` only.
     """
     kind = plain_type(leading.dtype)
     if action == "median":
-        graph = _Graph(_as_graph(leading, whole=True), codes, groups, action)
+        graph = _Graph(_as_graph(leading, whole=True), codes, groups)
         name = f"diagnostic-{graph.token}"
         for cell in graph.cells:
-            graph.tasks[name, 0, *cell] = (medians, (graph.source.name, 0, *cell), codes, groups)
+            graph.tasks[name, 0, *cell] = (medians, graph.block(0, cell), codes, groups)
         return graph.array((groups,), np.dtype(np.float64))
-    graph = _Graph(_as_graph(leading), codes, groups, action)
+    graph = _Graph(_as_graph(leading, area=weights.dims if weights is not None else ()), codes, groups, weights)
     name = f"diagnostic-{graph.token}"
     if action == "anomaly":
         for cell in graph.cells:
             mean = graph.reduced("mean", range(groups), cell)
             for number, part in enumerate(graph.codes_of_blocks()):
-                graph.tasks[name, number, *cell] = (less_mean, (graph.source.name, number, *cell), part, mean, groups)
+                graph.tasks[name, number, *cell] = (less_mean, graph.block(number, cell), part, mean, groups)
         return graph.array(graph.source.chunks[0], kind if kind.kind == "f" else np.dtype(np.float64))
     spans = _spans(graph)
     for cell in graph.cells:
         for number, span in enumerate(spans):
             key = graph.reduced(action, span, cell)
-            shape = tuple(sizes[i] for sizes, i in zip(graph.source.chunks[1:], cell, strict=True))
+            shape = tuple(sizes[i] for sizes, i in zip(graph.others, cell, strict=True))
             graph.tasks[name, number, *cell] = (finish, key, span, shape, action)
     return graph.array(tuple(map(len, spans)), _type_of(action, kind))
 
@@ -154,20 +173,34 @@ def _evaluate_here(graph: Mapping[Any, Any], keys: Sequence[Any]) -> Sequence[An
         return values
 
 
-def take_in(block: Array, codes: Array, statistic: str) -> Partial:
+def take_in(block: Array, codes: Array, statistic: str, weights: Array | None) -> Partial:
     """Accumulate a block of a source, its grouped dimension first; at least one place is of a group."""
     found = np.unique(codes[codes != NONE])
-    rows = _rows(block)
-    held = Accumulator(len(found), rows.shape[1], rows.dtype, (statistic,))
-    held.add(rows, np.where(codes == NONE, NONE, np.searchsorted(found, codes)))
+    held = accumulator(block, len(found), (statistic,), weights)
+    add(held, block, np.where(codes == NONE, NONE, np.searchsorted(found, codes)), weights)
     return Partial(found, held)
+
+
+def accumulator(block: Array, groups: int, wanted: tuple[str, ...], weights: Array | None) -> Accumulator:
+    """Return what can accumulate blocks like this one."""
+    if weights is not None:
+        cells = prod(block.shape[1:]) // weights.shape[1]
+        return WeightedAccumulator(groups, cells, np.dtype(np.float64), wanted)
+    return Accumulator(groups, prod(block.shape[1:]), plain_type(block.dtype), wanted)
+
+
+def add(held: Accumulator, block: Array, codes: Array, weights: Array | None) -> None:
+    """Take in a block, the grouped dimension first, what an area runs over last."""
+    if isinstance(held, WeightedAccumulator) and weights is not None:
+        held.add_weighted(plain(block).reshape(len(block), held.cells, weights.shape[1]), codes, weights)
+    else:
+        held.add(_rows(block), codes)
 
 
 def merge(parts: list[Partial]) -> Partial:
     """Return one accumulator for several, which are in the order of their places."""
     found = np.unique(np.concatenate([part.found for part in parts]))
-    first = parts[0].held
-    held = Accumulator(len(found), first.cells, first.dtype, first.wanted)
+    held = parts[0].held.empty(len(found))
     for part in parts:
         held.merge(part.held, np.searchsorted(found, part.found))
     return Partial(found, held)
@@ -175,9 +208,8 @@ def merge(parts: list[Partial]) -> Partial:
 
 def finish(part: Partial, span: range, shape: tuple[int, ...], statistic: str) -> Array:
     """Return a statistic of the groups in `span`, (groups, *shape)."""
-    first = part.held
-    held = Accumulator(len(span), first.cells, first.dtype, first.wanted)
-    held.merge(first, part.found - span.start)
+    held = part.held.empty(len(span))
+    held.merge(part.held, part.found - span.start)
     return held.result(statistic).reshape(len(span), *shape)
 
 
@@ -203,10 +235,10 @@ def _rows(block: Array) -> Array:
     return plain(np.asarray(block)).reshape(block.shape[0], -1)
 
 
-def _as_graph(leading: xr.DataArray, *, whole: bool = False) -> DaskArray:
-    """Return a variable's values as an array of dask; with `whole`, all places of a cell in one block."""
+def _as_graph(leading: xr.DataArray, area: Iterable[str] = (), *, whole: bool = False) -> DaskArray:
+    """Return a variable's values as an array of dask; `area` in one block, with `whole` all places of a cell."""
     dim, others = leading.dims[0], leading.dims[1:]
-    chunks: dict[Hashable, Any] = {}
+    chunks: dict[Hashable, Any] = dict.fromkeys(area, -1)
     if whole:
         chunks[dim] = -1
         if others:
@@ -224,7 +256,7 @@ def _as_graph(leading: xr.DataArray, *, whole: bool = False) -> DaskArray:
 
 def _spans(graph: _Graph) -> list[range]:
     """Return the groups that each chunk of the result holds."""
-    one = 8 * max(1, prod(max(sizes) for sizes in graph.source.chunks[1:]))
+    one = 8 * max(1, prod(max(sizes) for sizes in graph.others))
     most = max(1, CHUNK_NBYTES // one)
     count = -(-graph.groups // most)
     if len(graph.source.chunks[0]) == 1 or count * graph.source.npartitions > MOST_TASKS:

@@ -1,6 +1,6 @@
 """The values of a diagnostic -> a dataset that says what they are, made of copies: nothing of the source changes."""
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Collection, Hashable, Iterable
 from typing import Any, Final
 
 import xarray as xr
@@ -31,24 +31,33 @@ KEPT_ENCODING: Final = ("units", "calendar", "dtype")
 """Of times; in other units or types they might not be written exactly."""
 
 
-def dataset_of(subject: Subject, groups: Groups, action: str, values: Values, dims: tuple[Hashable, ...]) -> xr.Dataset:
+def dataset_of(
+    subject: Subject,
+    groups: Groups,
+    action: str,
+    values: Values,
+    dims: tuple[Hashable, ...],
+    area: Collection[str] = (),
+) -> xr.Dataset:
     """Return the result as a dataset.
 
     Parameters
     ----------
     values
         Along `dims`, the grouped one first: a place for each group, for an anomaly as in the source.
+    area
+        The dimensions that the statistic runs over, each cell counting by its size.
     """
     ds, name, is_anomaly = subject.ds, subject.name, action == "anomaly"
-    kept = {
-        str(key): ds.variables[key] for key in _kept(ds, name) if is_anomaly or groups.dim not in ds.variables[key].dims
-    }
+    gone = set(area) if is_anomaly else {groups.dim, *area}
+    kept = {str(key): ds.variables[key] for key in _kept(ds, name) if not gone & set(ds.variables[key].dims)}
     leading = groups.dim if is_anomaly else groups.name
-    order = [groups.name if dim == groups.dim and not is_anomaly else dim for dim in ds[name].dims]
+    order = [groups.name if dim == groups.dim and not is_anomaly else dim for dim in ds[name].dims if dim in dims]
     coords = {key: _copy(variable) for key, variable in kept.items() if key in ds.coords}
     if not is_anomaly:
         coords[groups.name] = _group_coordinate(groups)
-    made = xr.Variable((leading, *dims[1:]), values, _attrs(ds[name], groups, action)).transpose(*order)
+    attrs = _attrs(ds[name], groups, action, over_area=bool(area))
+    made = xr.Variable((leading, *dims[1:]), values, attrs).transpose(*order)
     beside = {key: _copy(variable) for key, variable in kept.items() if key not in coords and key not in ds.coords}
     return xr.Dataset(
         {name: made, **{key: item for key, item in beside.items() if key != name}}, coords, dict(ds.attrs)
@@ -82,7 +91,7 @@ def _group_coordinate(groups: Groups) -> xr.Variable:
     return xr.Variable((groups.name,), groups.labels, attrs, like.encoding)
 
 
-def _attrs(variable: xr.DataArray, groups: Groups, action: str) -> dict[str, Any]:
+def _attrs(variable: xr.DataArray, groups: Groups, action: str, *, over_area: bool) -> dict[str, Any]:
     attrs = {key: value for key, value in variable.attrs.items() if key not in STALE | WRITTEN}
     title = attrs.get("long_name", attrs.get("standard_name", variable.name))
     if action == "anomaly":
@@ -95,4 +104,5 @@ def _attrs(variable: xr.DataArray, groups: Groups, action: str) -> dict[str, Any
         attrs["units"] = f"({attrs['units']})2"
     before = attrs.get("cell_methods")
     methods = [before] if isinstance(before, str) and before else []
-    return attrs | {"cell_methods": " ".join([*methods, f"{groups.dim}: {METHODS[action]}"])}
+    over = f"area: {groups.dim}" if over_area else groups.dim
+    return attrs | {"cell_methods": " ".join([*methods, f"{over}: {METHODS[action]}"])}

@@ -78,17 +78,19 @@ def refuse_path(path: str) -> NoReturn:
     raise BadOptionError(f"no diagnostic {path[:100]!r}; expected {expected}")
 
 
-def read_request(variable: str, coord: str, action: str) -> Request:
-    """Read a diagnostic's path.
+def read_request(variable: str, coord: str, action: str, weights: str = "") -> Request:
+    """Read a diagnostic's path, and what it is weighted by.
 
     Raises
     ------
     BadOptionError
-        If there is no such action, naming those that are.
+        If there is no such action, or there are no such weights, naming those that are.
     """
+    if weights not in {"", "area"}:
+        raise BadOptionError(f"no weights={weights[:40]!r}; there is area, by which every cell counts by its size")
     for known in ACTIONS:
         if action == known:
-            return Request(variable, coord, known)
+            return Request(variable, coord, known, by_area=bool(weights))
     raise BadOptionError(f"no action {action[:40]!r}; there are {', '.join(ACTIONS)}")
 
 

@@ -1,6 +1,7 @@
 """``GET /datasets/{dataset_id}/groupby/{var}/{coord}/{action}``: a diagnostic; for browsers a page with it."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
@@ -11,8 +12,15 @@ from starlette.responses import Response
 from starlette.routing import Mount
 from xpublish.plugins import Dependencies, Plugin, hookimpl
 
-from cloudify.errors import UnknownKeyError
+from cloudify.datasets.grid import is_bounds
+from cloudify.datasets.opened import Opened
+from cloudify.datasets.subject import subject_of
+from cloudify.diagnostics.groupby import Request as GroupsOf
+from cloudify.diagnostics.groupby import plan_groupby
+from cloudify.diagnostics.groups import coordinates_along, times_along
+from cloudify.errors import BadOptionError, DiagnosticTooLargeError, UnknownKeyError
 from cloudify.http.bytes import KeyBytes
+from cloudify.http.checks import Checked
 from cloudify.http.cors import PublicReads
 from cloudify.http.derived import attachment
 from cloudify.http.diagnostic_stores import DiagnosticStores, NamedDiagnostic
@@ -22,7 +30,11 @@ from cloudify.http.lookup import Lookup
 from cloudify.http.negotiate import wants_html
 from cloudify.http.pages import render_page
 from cloudify.http.routing import PublicRoute
+from cloudify.model.finding import Finding
 from cloudify.settings import Settings, load_settings
+
+NAMED = 10
+"""Most variables that a finding names."""
 
 
 def read_key(dataset_id: str, var: str, coord: str, action: str, key: str) -> Response:  # noqa: ARG001  # documented
@@ -37,6 +49,30 @@ def no_diagnostic(dataset_id: str, rest: str) -> Response:  # noqa: ARG001  # wh
     refuse_path(rest)
 
 
+def check_groups(opened: Opened, limit_nbytes: int) -> Iterator[Finding]:
+    """Return by what the variables can be grouped, and of which that takes too much. No values are read."""
+    found: dict[str, list[str]] = {}
+    for variable in {str(name): None for group in opened.tree.subtree for name in group.dataset.data_vars}:
+        subject = subject_of(opened, variable)
+        if is_bounds(subject.ds, variable):
+            continue
+        times, others = times_along(subject), coordinates_along(subject)
+        coord = next((f"{name}.month" for name in times), next(iter(others), ""))
+        if not coord:
+            continue
+        try:
+            plan_groupby(opened, GroupsOf(variable, coord, "mean"), limit_nbytes)
+        except BadOptionError:
+            continue  # it holds no numbers
+        except DiagnosticTooLargeError as error:
+            yield Finding("groupby", variable, "limited", str(error), "raise the setting `max_diagnostic_nbytes`")
+        else:
+            found.setdefault(coord, []).append(variable)
+    for coord, variables in found.items():
+        named = f"{', '.join(variables[:NAMED])}{' ...' if variables[NAMED:] else ''}"
+        yield Finding("groupby", coord, "works", f"statistics of {named}")
+
+
 class GroupbyPlugin(Plugin):
     """Statistics of groups."""
 
@@ -44,6 +80,10 @@ class GroupbyPlugin(Plugin):
 
     name: str = "cloudify_groupby"
     settings: Settings = Field(default_factory=load_settings)
+
+    def check(self, checked: Checked) -> Iterator[Finding]:
+        """Say by what the variables can be grouped."""
+        return check_groups(checked.opened, self.settings.max_diagnostic_nbytes)
 
     @hookimpl
     def app_router(self, deps: Dependencies) -> APIRouter:
@@ -55,9 +95,10 @@ class GroupbyPlugin(Plugin):
         async def groupby(request: Request, dataset_id: str, var: str, coord: str, action: str) -> Response:
             """A diagnostic of a variable. `coord` is a coordinate, or `time.month`, `time.season`, `time.year`,
             `time.dayofyear`, `time.day`, `time.hour`; `action` is mean, min, max, sum, std, var, median, count, first,
-            last or anomaly. Query: `f=json|csv|nc|html`. A browser gets a page.
+            last or anomaly. Query: `f=json|csv|nc|html`; `weights=area` for a mean, std or var over the area
+            as well, by the size of its cells. A browser gets a page.
             """  # noqa: D205  # shown as one paragraph in the API docs
-            asked = read_request(var, coord, action)
+            asked = read_request(var, coord, action, request.query_params.get("weights", ""))
             form = read_form(request.query_params.get("f") or ("html" if wants_html(request) else "json"))
             made = await diagnostics.result(request, dataset_id, asked, form)
             if form == "html" and made.body is not None:
@@ -67,6 +108,7 @@ class GroupbyPlugin(Plugin):
                     "coord": coord,
                     "action": action,
                     "url": f"{root_url(request, self.settings)}{quote(request.url.path)}",
+                    "weights": "weights=area" if asked.by_area else "",
                 }
                 return render_page("groupby.html", request.scope, **json.loads(made.body), **values)
             return made.response(MEDIA_TYPES[form], attachment(f"{var}-{coord}-{action}.nc") if form == "nc" else None)

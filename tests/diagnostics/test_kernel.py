@@ -168,6 +168,52 @@ def test_lazy_values_give_the_same_block_by_block_and_nothing_changes(
     assert expected["t"].dims == (("z", "time", "x") if action == "anomaly" else ("z", "month", "x"))
 
 
+@pytest.mark.parametrize("action", ["mean", "std", "var"])
+@pytest.mark.parametrize("coord", ["time.month", "lat"])
+def test_weighted_statistics_are_those_of_a_loop_whatever_the_blocks(
+    coord: str, action: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(2)
+    values = rng.standard_normal((25, 3, 6, 8)) + 1e6
+    values[rng.random(values.shape) < 0.2] = np.nan
+    values[3] = np.nan
+    lat = ("lat", np.linspace(75.0, -75.0, 6), {"units": "degrees_north"})
+    lon = ("lon", np.linspace(0.0, 315.0, 8), {"units": "degrees_east"})
+    coords = {"time": xr.date_range("2001-01-01", periods=25, freq="MS"), "lat": lat, "lon": lon}
+    made = {"t": (("time", "z", "lat", "lon"), values)}
+    graph = {"t": (("time", "z", "lat", "lon"), dask.array.from_array(values, chunks=(6, 2, 4, 3)))}
+    edges = np.sin(np.radians([90, 60, 30, 0, -30, -60, -90]))  # halfway between the rows, and the poles
+    sizes = np.broadcast_to(np.abs(np.diff(edges))[:, None], (6, 8))
+    monkeypatch.setattr(blocks, "BLOCK_NBYTES", 4000)
+    request = Request("t", coord, action, by_area=True)
+    for source in (opened(data_vars=made, coords=coords), opened(data_vars=graph, coords=coords)):
+        found = compute(plan_groupby(source, request, 2**30))["t"]
+        codes = np.arange(25) % 12 if coord == "time.month" else np.arange(6)[::-1]
+        expected = np.empty((12, 3) if coord == "time.month" else (6, 25, 3))
+        for group in range(len(expected)):
+            places = np.flatnonzero(codes == group)
+            part = values[places] if coord == "time.month" else values[:, :, places]
+            area = np.broadcast_to(sizes if coord == "time.month" else sizes[places], part.shape)
+            for cell in np.ndindex(expected.shape[1:]):
+                one, weights = (
+                    (part[:, cell[0]], area[:, cell[0]]) if coord == "time.month" else (part[cell], area[cell])
+                )
+                expected[group][cell] = weighted(one[~np.isnan(one)], weights[~np.isnan(one)], action)
+        order = ("month", "z") if coord == "time.month" else ("lat", "time", "z")
+        np.testing.assert_allclose(found.transpose(*order), expected, rtol=1e-9)
+        assert "lon" not in found.coords
+        assert set(found.coords) == ({"month"} if coord == "time.month" else {"time", "lat"})
+
+
+def weighted(values: Any, weights: Any, action: str) -> float:
+    """Of plain numbers."""
+    if not len(values):
+        return float("nan")
+    mean = sum(v * w for v, w in zip(values, weights, strict=True)) / sum(weights)
+    variance = sum(w * (v - mean) ** 2 for v, w in zip(values, weights, strict=True)) / sum(weights)
+    return {"mean": float(mean), "var": float(variance), "std": float(variance) ** 0.5}[action]
+
+
 def test_a_coordinate_groups_equal_values_and_says_what_was_done() -> None:
     attrs = {"units": "K", "cell_methods": "area: mean", "valid_min": 0.0}
     coords = {"station": ("s", ["b", "a", "b"], {"long_name": "station"})}

@@ -118,3 +118,10 @@ def test_the_command_prints_a_line_for_each_finding_and_says_by_its_status(tmp_p
     assert json.loads(bad.stdout)["x"][0]["verdict"] == "fails"
     (tmp_path / "c.yaml").write_text("datasets: {a: {title: no href}}")
     assert "c.yaml:1: expected the key `href`" in run(tmp_path / "c.yaml").stdout
+
+
+def test_it_says_by_what_the_variables_can_be_grouped(demo: Any) -> None:
+    _, found = check(demo.url, "mpi-esm-tas")
+    assert {key: row for key, row in found.items() if key[0] == "groupby"} == {
+        ("groupby", "time.month"): ("works", "statistics of tas", "")
+    }

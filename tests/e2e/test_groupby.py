@@ -169,6 +169,44 @@ def test_more_than_the_limits_allow_is_refused_with_the_way_out(start: Any, tmp_
         assert file["t"].shape == (12, 90_000)
 
 
+def sizes() -> Any:
+    """How much of the sphere the cells of a row of the file have, between the edges that it states."""
+    with netCDF4.Dataset(TAS) as file:
+        edges = np.sin(np.radians(file["lat_bnds"][:].filled(np.nan)))
+    return np.abs(np.diff(edges, axis=1))[:, 0]
+
+
+def test_cells_count_by_their_size_over_the_area(demo: Any) -> None:
+    weights = sizes()[:, None] * np.ones(192)
+    for action in ("mean", "std"):
+        found = xr.Dataset.from_dict(get(demo, f"tas/time.season/{action}?weights=area").json())
+        assert found["tas"].dims == ("season",)
+        assert found["tas"].attrs["cell_methods"].startswith("time: mean area: time: ")
+        for season, places in {"DJF": [0, 1, 11], "MAM": [2, 3, 4], "JJA": [5, 6, 7], "SON": [8, 9, 10]}.items():
+            values, each = tas()[places].ravel(), np.tile(weights.ravel(), 3)
+            mean = np.average(values, weights=each)
+            expected = mean if action == "mean" else np.sqrt(np.average((values - mean) ** 2, weights=each))
+            assert float(found["tas"].sel(season=season)) == pytest.approx(expected, rel=1e-6)
+    by_row = xr.Dataset.from_dict(get(demo, "tas/lat/mean?weights=area").json())
+    assert by_row["tas"].dims == ("time", "lat")
+    np.testing.assert_allclose(by_row["tas"], tas().mean(axis=2)[:, np.argsort(by_row_latitudes())], rtol=1e-12)
+
+
+def by_row_latitudes() -> Any:
+    with netCDF4.Dataset(TAS) as file:
+        return file["lat"][:].filled(np.nan)
+
+
+def test_sizes_count_for_those_that_have_any(demo: Any) -> None:
+    for path, said in {
+        "tas/time.month/max?weights=area": "does not depend on sizes",
+        "tas/time.month/mean?weights=lat": "there is area",
+    }.items():
+        refused = get(demo, path)
+        assert (refused.status_code, refused.json()["type"].rpartition("/")[2]) == (422, "bad-option")
+        assert said in refused.json()["detail"]
+
+
 @pytest.mark.parametrize(("coord", "action"), [("time.month", "std"), ("time.season", "anomaly"), ("lat", "median")])
 def test_a_diagnostic_is_a_dataset_of_its_own(demo: Any, coord: str, action: str) -> None:
     url = f"{demo.url}/datasets/mpi-esm-tas/groupby/tas/{coord}/{action}/zarr"
