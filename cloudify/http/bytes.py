@@ -6,6 +6,7 @@ what the rest does. Mounted, so that it works under a plain ``xpublish.Rest({...
 
 import logging
 from collections.abc import Callable, Container
+from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from starlette.datastructures import Headers
@@ -91,6 +92,23 @@ class Stores(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A key of a store that is open."""
+
+    dataset_id: str
+    store: Store
+    etag: bytes
+    headers: tuple[tuple[bytes, bytes], ...]
+    """Of an answer with its bytes, but for their number."""
+    unsent_headers: tuple[tuple[bytes, bytes], ...]
+    """Of an answer to whoever has them."""
+    kept_as: str
+    """What its bytes are kept under."""
+    body: bytes | None = None
+    """The bytes of a document that is sent as it is."""
+
+
 class KeyBytes:
     """ASGI application for the keys of datasets. ``scope["path_params"]["dataset_id"]`` names the dataset."""
 
@@ -115,6 +133,41 @@ class KeyBytes:
         except CloudifyError as error:
             await Problem.of(error).response(scope)(scope, receive, send)
 
+    def ready(
+        self, dataset_id: str, key: str, query: bytes, accept_encoding: bytes | None
+    ) -> Ready | UnknownKeyError | None:
+        """Return what a key names, or that it names nothing, if that can be said without waiting; else None."""
+        try:
+            store = self._stores.ready(dataset_id)
+            if store is None:
+                return None
+            self._former.note(dataset_id, store)
+            found = store.find(key)
+        except UnknownKeyError as error:
+            return None if self._former.had(dataset_id, key) or _is_rest_of_key(query) else error
+        except CloudifyError:
+            return None
+        if isinstance(found, StoredChunk):
+            return None
+        accepted = accept_encoding.decode("latin-1") if accept_encoding is not None else None
+        coding = _coding(found, accepted)
+        etag = tag_of(found.etag, coding)
+        headers = _headers(found, store, etag)
+        full = headers | _content_headers(found, coding)
+        body = found.body if isinstance(found, Document) and coding is None else None
+        return Ready(dataset_id, store, etag.encode(), _raw(full), _raw(headers), etag, body)
+
+    def is_now(self, ready: Ready) -> bool:
+        """Whether its store is still that of the dataset."""
+        try:
+            return self._stores.ready(ready.dataset_id) is ready.store
+        except CloudifyError:
+            return False
+
+    def body_of(self, ready: Ready) -> bytes | None:
+        """Return the bytes of a key if they are at hand."""
+        return ready.body if ready.body is not None else self._cache.get(ready.kept_as)
+
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         dataset_id = scope["path_params"]["dataset_id"]
         key = scope["path"].removeprefix(scope["root_path"]).removeprefix("/")
@@ -131,11 +184,11 @@ class KeyBytes:
                 raise MangledKeyError(key) from None
             raise
         asked = Headers(scope=scope)
-        coding = _coding(found, asked) if isinstance(found, Document) else None
+        coding = (
+            _coding(found, asked.get("accept-encoding")) if "range" not in asked else None
+        )  # of the document itself
         etag = tag_of(found.etag, coding)
-        headers = {"etag": etag, "cache-control": IMMUTABLE if store.immutable else LIVE}
-        if isinstance(found, Document):
-            headers["vary"] = "Accept-Encoding"
+        headers = _headers(found, store, etag)
         if match_fails(asked.get("if-match"), etag):
             await Problem.of_status(412, f"{key!r} is another version by now; open the dataset again").response(scope)(
                 scope, receive, send
@@ -144,10 +197,7 @@ class KeyBytes:
         if none_match(asked.get("if-none-match"), etag):
             await answer(send, 304, headers, b"")
             return
-        headers["content-type"] = _media_type(found)
-        if coding is not None:
-            headers["content-encoding"] = coding
-        headers["accept-ranges"] = "bytes"
+        headers |= _content_headers(found, coding)
         if isinstance(found, StoredChunk):
             await send_body(scope, receive, send, headers, self._stored(dataset_id, store, found))
             return
@@ -233,8 +283,23 @@ def _is_rest_of_key(query: bytes) -> bool:
     return b"/" in query and b"=" not in query
 
 
-def _coding(document: Document, asked: Headers) -> Coding | None:
-    """Return the coding for a document; a range is one of the document itself."""
-    if len(document.body) < SMALLEST_NBYTES or "range" in asked:
+def _coding(found: Found, accept_encoding: str | None) -> Coding | None:
+    """Return the coding for a document, None for a chunk, which has one already."""
+    if not isinstance(found, Document) or len(found.body) < SMALLEST_NBYTES:
         return None
-    return choose_coding(asked.get("accept-encoding"))
+    return choose_coding(accept_encoding)
+
+
+def _headers(found: Found, store: Store, etag: str) -> dict[str, str]:
+    """Return the headers of every answer, with bytes or without."""
+    headers = {"etag": etag, "cache-control": IMMUTABLE if store.immutable else LIVE}
+    return headers | {"vary": "Accept-Encoding"} if isinstance(found, Document) else headers
+
+
+def _content_headers(found: Found, coding: Coding | None) -> dict[str, str]:
+    coded = {"content-encoding": coding} if coding is not None else {}
+    return {"content-type": _media_type(found), **coded, "accept-ranges": "bytes"}
+
+
+def _raw(headers: dict[str, str]) -> tuple[tuple[bytes, bytes], ...]:
+    return tuple((name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items())

@@ -3,7 +3,7 @@
 Pages (HTML) and answers to a request with a cookie are for this origin only.
 """
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 READS = "GET, HEAD, OPTIONS"
@@ -18,6 +18,8 @@ PREFLIGHT = {
     "content-length": "0",
 }
 EXPOSED = "Content-Length, Content-Range, ETag, Retry-After, X-Request-ID"
+MARK = ((b"access-control-allow-origin", b"*"), (b"access-control-expose-headers", EXPOSED.encode()))
+"""What marks an answer as readable from any origin."""
 
 
 class PublicReads:
@@ -39,9 +41,8 @@ class PublicReads:
 
         async def marked(message: Message) -> None:
             if message["type"] == "http.response.start" and not _is_page(message):
-                headers = MutableHeaders(scope=message)
-                headers["access-control-allow-origin"] = "*"
-                headers["access-control-expose-headers"] = EXPOSED
+                names = [name for name, _ in MARK]  # a layer below may have marked it
+                message["headers"] = [pair for pair in message["headers"] if pair[0] not in names] + [*MARK]
             await send(message)
 
         await self.app(scope, receive, marked)

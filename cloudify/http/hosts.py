@@ -1,6 +1,7 @@
 """Which Host a server answers to, and the root of the links it writes."""
 
 import re
+from collections.abc import Callable
 from ipaddress import ip_address, ip_network
 from urllib.parse import urlsplit
 
@@ -16,22 +17,36 @@ LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _HOST = re.compile(r"(?P<name>[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
 
 
-class KnownHosts:
-    """ASGI layer for a server on the loopback address: it refuses unknown Hosts.
+class Names:
+    """The Hosts that a server answers to: on the loopback address its names, else any.
 
     A page of another site whose name resolves to 127.0.0.1 (DNS rebinding) would else read everything served here.
     """
 
-    def __init__(self, app: ASGIApp, root_url: str | None) -> None:
-        self.app = app
-        self.names = LOOPBACK_NAMES | ({urlsplit(root_url).hostname or ""} if root_url else set())
+    def __init__(self, settings: Settings) -> None:
+        is_loopback = bool({settings.host, f"[{settings.host}]"} & LOOPBACK_NAMES)
+        root = {urlsplit(settings.root_url).hostname or ""} if settings.root_url else set()
+        self._names = LOOPBACK_NAMES | root if is_loopback else None
+
+    def __call__(self, host: str) -> bool:
+        """Whether it answers to a Host."""
+        if self._names is None:
+            return True
+        match = _HOST.fullmatch(host)
+        return match is not None and match["name"].lower() in self._names
+
+
+class KnownHosts:
+    """ASGI layer that refuses the Hosts that a server does not answer to."""
+
+    def __init__(self, app: ASGIApp, is_known: Callable[[str], bool]) -> None:
+        self.app, self._is_known = app, is_known
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on if its Host is known."""
         if scope["type"] == "http":
             host = Headers(scope=scope).get("host", "")
-            match = _HOST.fullmatch(host)
-            if match is None or match["name"].lower() not in self.names:
+            if not self._is_known(host):
                 await Problem.of(RefusedHostError(host)).response(scope)(scope, receive, send)
                 return
         await self.app(scope, receive, send)

@@ -42,6 +42,8 @@ PHRASES = {413: "Content Too Large", 416: "Range Not Satisfiable", 422: "Unproce
 
 TYPE_PREFIX = "urn:cloudify:problems/"
 MEDIA_TYPE = "application/problem+json"
+HEADERS = {"cache-control": "no-store", "vary": "Accept"}
+"""Of every problem."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +80,19 @@ class Problem:
     def response(self, scope: Scope) -> Response:
         """Write the answer to one request."""
         request_id = correlation_id.get()
-        content = self.content() | {"instance": scope["path"][:1024]}
-        if request_id:
-            content["request-id"] = request_id
-        headers = {"cache-control": "no-store", "vary": "Accept", **self.headers}
+        headers = {**HEADERS, **self.headers}
         if wants_html(Request(scope)):
+            content = self._content_for(scope["path"], request_id)
             return render_page("problem.html", scope, status=self.status, headers=headers, problem=content)
-        body = json.dumps(content, ensure_ascii=True, separators=(",", ":")).encode()
-        return Response(body, self.status, headers, MEDIA_TYPE)
+        return Response(self.body(scope["path"], request_id), self.status, headers, MEDIA_TYPE)
+
+    def body(self, path: str, request_id: str | None) -> bytes:
+        """Write the document of one request."""
+        return json.dumps(self._content_for(path, request_id), ensure_ascii=True, separators=(",", ":")).encode()
+
+    def _content_for(self, path: str, request_id: str | None) -> dict[str, str | int]:
+        named = {"request-id": request_id} if request_id else {}
+        return self.content() | {"instance": path[:1024]} | named
 
 
 def _phrase(status: HTTPStatus) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from math import prod
 
 from fastapi import APIRouter
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 from starlette.responses import Response
 from starlette.routing import Mount
 from xpublish.plugins import Dependencies, Plugin, hookimpl
@@ -73,13 +73,18 @@ class ZarrPlugin(Plugin):
 
     name: str = "cloudify_zarr"
     settings: Settings = Field(default_factory=load_settings)
+    _keys: KeyBytes = PrivateAttr()
+
+    def byte_paths(self) -> dict[str, KeyBytes]:
+        """Return what the fast lane may answer."""
+        return {"zarr": self._keys}
 
     @hookimpl
     def app_router(self, deps: Dependencies) -> APIRouter:
         """Mount the byte path, and document it: FastAPI does not list mounted applications."""
-        app = PublicReads(KeyBytes(Lookup(deps, self.settings), self.settings))
+        self._keys = KeyBytes(Lookup(deps, self.settings), self.settings)
         router = APIRouter(tags=["zarr"])
-        router.routes.append(Mount("/datasets/{dataset_id}/zarr", app=app))
+        router.routes.append(Mount("/datasets/{dataset_id}/zarr", app=PublicReads(self._keys)))
         router.add_api_route("/datasets/{dataset_id}/zarr/{key:path}", read_key, response_class=Response)
         return router
 

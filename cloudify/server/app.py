@@ -22,8 +22,9 @@ from cloudify.datasets.summary_pass import SummaryPass
 from cloudify.errors import InvalidIdError
 from cloudify.http.compression import CompressText
 from cloudify.http.cors import PublicReads
+from cloudify.http.fast_lane import FastLane, byte_paths
 from cloudify.http.heads import Heads
-from cloudify.http.hosts import LOOPBACK_NAMES, KnownHosts
+from cloudify.http.hosts import KnownHosts, Names
 from cloudify.http.limits import BodyLimit
 from cloudify.model.entry import is_valid_id, suggest_id
 from cloudify.pictures.drawers import end_drawers
@@ -190,7 +191,8 @@ class Server:
         app = BodyLimit(app, self.settings.max_body_nbytes)
         app = Heads(app)
         app = LastResort(app)
-        if f"[{self.settings.host}]" in LOOPBACK_NAMES or self.settings.host in LOOPBACK_NAMES:
-            app = KnownHosts(app, self.settings.root_url)
+        is_known = Names(self.settings)
+        app = KnownHosts(app, is_known)
         app = CorrelationIdMiddleware(app)
-        return PublicReads(app)
+        app = PublicReads(app)
+        return FastLane(app, byte_paths(self.rest.plugins.values()), is_known)
