@@ -41,7 +41,7 @@ def urls(tmp_path_factory: pytest.TempPathFactory) -> Any:
     ds.to_netcdf(folder / "a.nc", engine="h5netcdf", encoding={"t": {"chunksizes": (10, 30)}})
     server = Server(str(folder / "a.nc"), settings=Settings(data_dir=folder / "data"))
     assert isinstance(server.app, FastLane)
-    with running(server.app) as fast, running(server.app.app) as behind:
+    with running(server.app) as fast, running(server.app.app) as behind, CLIENT:
         yield fast, behind
 
 
