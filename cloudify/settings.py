@@ -73,6 +73,10 @@ class Settings(BaseSettings):
     )
     kept_nbytes: int = Field(1024 * MIB, ge=0, description="files under data_dir that can be made again, each kind")
     read_threads: int = Field(16, ge=1, description="reads of chunks at once in one process")
+    queue: int = Field(
+        512, ge=0, description="requests of one kind that wait in one process; more are asked to come again"
+    )
+    chunk_timeout_s: float = Field(150.0, gt=0, description="longest time until a chunk is there, waiting included")
     remote_timeout_s: float = Field(30.0, gt=0, description="longest wait for a remote source")
 
     summary_timeout_s: float = Field(

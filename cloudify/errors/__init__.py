@@ -24,8 +24,10 @@
     │   └── ResultTooLargeError
     ├── BusyError                 not now; ask again
     │   ├── ClusterUnavailableError
+    │   ├── DeadlineError
     │   ├── DrawingBusyError
-    │   └── NotReadyError
+    │   ├── NotReadyError
+    │   └── QueueFullError
     ├── RefusedHostError          a Host this server does not answer to
     ├── ImpossibleError           what cannot be done to this data
     │   ├── BadOptionError
@@ -64,6 +66,7 @@ from cloudify.errors.requests import (
     BodyTooLargeError,
     ChunkTooLargeError,
     ClusterUnavailableError,
+    DeadlineError,
     DiagnosticTooLargeError,
     DrawingBusyError,
     DrawingFailedError,
@@ -74,6 +77,7 @@ from cloudify.errors.requests import (
     NoStoredBytesError,
     NotReadyError,
     PictureTooLargeError,
+    QueueFullError,
     RefusedHostError,
     ResultTooLargeError,
     TooManyChunksError,
@@ -109,6 +113,7 @@ __all__ = [
     "CloudifyError",
     "ClusterUnavailableError",
     "DataDirectoryInUseError",
+    "DeadlineError",
     "DiagnosticTooLargeError",
     "DrawingBusyError",
     "DrawingFailedError",
@@ -126,6 +131,7 @@ __all__ = [
     "NotReadyError",
     "PictureTooLargeError",
     "PortInUseError",
+    "QueueFullError",
     "RefusedHostError",
     "ResultTooLargeError",
     "SourceChangedError",

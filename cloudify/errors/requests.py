@@ -117,6 +117,25 @@ class ClusterUnavailableError(BusyError):
     retry_after_s = 5
 
 
+class QueueFullError(BusyError):
+    """More of one kind waits than there is room for."""
+
+    code = "queue-full"
+
+    def __init__(self) -> None:
+        super().__init__("too many requests of this kind are waiting; ask again")
+
+
+class DeadlineError(BusyError):
+    """A chunk that was not there in time."""
+
+    code = "deadline"
+    retry_after_s = 5
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"this was not there within {seconds:g} s; ask again, or for less")
+
+
 class NotReadyError(BusyError):
     """The server lives but cannot do its work yet."""
 

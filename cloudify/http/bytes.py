@@ -5,14 +5,14 @@ what the rest does. Mounted, so that it works under a plain ``xpublish.Rest({...
 """
 
 import logging
-from collections.abc import Callable, Container
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from functools import partial
+from typing import TypeVar
 
 from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
 
-from cloudify.chunks.cache import ByteCache
 from cloudify.chunks.hierarchy import Chunk, Document
 from cloudify.chunks.passthrough import StoredChunk
 from cloudify.cluster.cluster import cluster_of
@@ -20,6 +20,7 @@ from cloudify.datasets.objects import Part
 from cloudify.datasets.source import ChangedError, explain
 from cloudify.errors import (
     CloudifyError,
+    DeadlineError,
     MangledKeyError,
     NotFoundError,
     SourceChangedError,
@@ -28,68 +29,22 @@ from cloudify.errors import (
 )
 from cloudify.http.answers import answer
 from cloudify.http.bodies import InMemory, Lazy, send_body
-from cloudify.http.coding import SMALLEST_NBYTES, Coding, choose_coding, compress, tag_of
+from cloudify.http.coding import Coding, compress, tag_of
 from cloudify.http.conditional import match_fails, none_match
 from cloudify.http.cors import READS
 from cloudify.http.flights import Flights
 from cloudify.http.former import Former
+from cloudify.http.key_headers import coding_of, content_headers, headers_of, raw
+from cloudify.http.leaving import ClientLeftError, unless_left
 from cloudify.http.offload import Offload
 from cloudify.http.problems import Problem, not_allowed
 from cloudify.http.ranges import Span
+from cloudify.http.stores import Found, Store, Stores, chunk_cache
 from cloudify.model.stop import StoppedError
 from cloudify.settings import Settings
 
-LIVE = "no-cache"
-"""Caches may keep it and must ask (If-None-Match) before they use it."""
-IMMUTABLE = "public, max-age=31536000, immutable"
-
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-
-
-Found = Document | Chunk | StoredChunk
-
-
-class Store(Protocol):
-    """The keys of one dataset."""
-
-    @property
-    def token(self) -> str:
-        """Version token of the dataset."""
-        ...
-
-    @property
-    def immutable(self) -> bool:
-        """Whether its bytes never change."""
-        ...
-
-    def chunk_keys(self) -> Container[str]:
-        """Return the keys of all chunks; nothing of the dataset is held by them."""
-        ...
-
-    def find(self, key: str) -> Found:
-        """Return what a key names."""
-        ...
-
-
-class Stores(Protocol):
-    """The stores of all datasets. Safe to use from many threads."""
-
-    def ready(self, dataset_id: str) -> Store | None:
-        """Return a store if that takes no more than a system call or two, else None."""
-        ...
-
-    def find(self, dataset_id: str) -> Store:
-        """Return a store as the source is now. Blocks."""
-        ...
-
-    def has_changed(self, dataset_id: str, store: Store) -> bool:
-        """Whether the source is known to have been replaced since."""
-        ...
-
-    def let_go(self, dataset_id: str, seen_ns: int) -> None:
-        """Have a dataset opened anew: a reader met a file that was written at `seen_ns`, after it was opened."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,11 +69,11 @@ class KeyBytes:
 
     def __init__(self, stores: Stores, settings: Settings) -> None:
         self._stores, self._settings = stores, settings
-        self._cache = ByteCache(settings.chunk_cache_nbytes)
-        self._flights: Flights[bytes] = Flights()
-        self._read = Offload(settings.read_threads)
-        self._compute = Offload(settings.dask_chunks)  # these wait for a cluster, and must not keep reads waiting
-        self._open = Offload(settings.read_threads)
+        self._cache = chunk_cache(settings)
+        self._flights: Flights[bytes] = Flights(settings.chunk_timeout_s, DeadlineError)
+        self._read = Offload(settings.read_threads, settings.queue)
+        self._compute = Offload(settings.dask_chunks, settings.queue)  # for a cluster; must not keep reads waiting
+        self._open = Offload(settings.read_threads, settings.queue)
         self._former = Former()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -132,6 +87,8 @@ class KeyBytes:
             await self._answer(scope, receive, send)
         except CloudifyError as error:
             await Problem.of(error).response(scope)(scope, receive, send)
+        except ClientLeftError:
+            return
 
     def ready(
         self, dataset_id: str, key: str, query: bytes, accept_encoding: bytes | None
@@ -150,12 +107,12 @@ class KeyBytes:
         if isinstance(found, StoredChunk):
             return None
         accepted = accept_encoding.decode("latin-1") if accept_encoding is not None else None
-        coding = _coding(found, accepted)
+        coding = coding_of(found, accepted)
         etag = tag_of(found.etag, coding)
-        headers = _headers(found, store, etag)
-        full = headers | _content_headers(found, coding)
+        headers = headers_of(found, store, etag)
+        full = headers | content_headers(found, coding)
         body = found.body if isinstance(found, Document) and coding is None else None
-        return Ready(dataset_id, store, etag.encode(), _raw(full), _raw(headers), etag, body)
+        return Ready(dataset_id, store, etag.encode(), raw(full), raw(headers), etag, body)
 
     def is_now(self, ready: Ready) -> bool:
         """Whether its store is still that of the dataset."""
@@ -185,10 +142,10 @@ class KeyBytes:
             raise
         asked = Headers(scope=scope)
         coding = (
-            _coding(found, asked.get("accept-encoding")) if "range" not in asked else None
+            coding_of(found, asked.get("accept-encoding")) if "range" not in asked else None
         )  # of the document itself
         etag = tag_of(found.etag, coding)
-        headers = _headers(found, store, etag)
+        headers = headers_of(found, store, etag)
         if match_fails(asked.get("if-match"), etag):
             await Problem.of_status(412, f"{key!r} is another version by now; open the dataset again").response(scope)(
                 scope, receive, send
@@ -197,13 +154,15 @@ class KeyBytes:
         if none_match(asked.get("if-none-match"), etag):
             await answer(send, 304, headers, b"")
             return
-        headers |= _content_headers(found, coding)
+        headers |= content_headers(found, coding)
         if isinstance(found, StoredChunk):
             await send_body(scope, receive, send, headers, self._stored(dataset_id, store, found))
             return
-        data = await (
-            self._chunk(dataset_id, store, found, key) if isinstance(found, Chunk) else self._document(found, coding)
-        )
+        if isinstance(found, Document):
+            data = await self._document(found, coding)
+        else:
+            kept = self._cache.get(etag)
+            data = kept if kept is not None else await self._chunk(receive, dataset_id, store, found, key)
         await send_body(scope, receive, send, headers, InMemory(data))
 
     async def _find(self, scope: Scope, store: Store, key: str) -> Found:  # noqa: ARG002  # for those who override it
@@ -220,12 +179,10 @@ class KeyBytes:
             self._cache.put(tag, packed)
         return packed
 
-    async def _chunk(self, dataset_id: str, store: Store, chunk: Chunk, key: str) -> bytes:
-        """Return a chunk's bytes; many who want the same one wait for one reading."""
-        data = self._cache.get(chunk.etag)
-        if data is None:
-            data = await self._flights.join(chunk.etag, lambda: self._make(dataset_id, store, chunk, key))
-        return data
+    async def _chunk(self, receive: Receive, dataset_id: str, store: Store, chunk: Chunk, key: str) -> bytes:
+        """Return a chunk's bytes; many who want the same one wait for one reading, which ends when all have left."""
+        make = partial(self._make, dataset_id, store, chunk, key)
+        return await unless_left(receive, self._flights.join(chunk.etag, make))
 
     async def _make(self, dataset_id: str, store: Store, chunk: Chunk, key: str) -> bytes:
         cluster = cluster_of(self._settings) if chunk.is_computed else None
@@ -263,12 +220,6 @@ class KeyBytes:
         return data
 
 
-def _media_type(found: Found) -> str:
-    if isinstance(found, StoredChunk):
-        return found.media_type
-    return "application/json" if isinstance(found, Document) else "application/octet-stream"
-
-
 def _read(chunk: StoredChunk, span: Span | None) -> bytes:
     if span is None:
         return chunk.read()
@@ -281,25 +232,3 @@ def _read(chunk: StoredChunk, span: Span | None) -> bytes:
 def _is_rest_of_key(query: bytes) -> bool:
     """Whether a query is no query but what came after the '?' in a name: parameters have values, keys have slashes."""
     return b"/" in query and b"=" not in query
-
-
-def _coding(found: Found, accept_encoding: str | None) -> Coding | None:
-    """Return the coding for a document, None for a chunk, which has one already."""
-    if not isinstance(found, Document) or len(found.body) < SMALLEST_NBYTES:
-        return None
-    return choose_coding(accept_encoding)
-
-
-def _headers(found: Found, store: Store, etag: str) -> dict[str, str]:
-    """Return the headers of every answer, with bytes or without."""
-    headers = {"etag": etag, "cache-control": IMMUTABLE if store.immutable else LIVE}
-    return headers | {"vary": "Accept-Encoding"} if isinstance(found, Document) else headers
-
-
-def _content_headers(found: Found, coding: Coding | None) -> dict[str, str]:
-    coded = {"content-encoding": coding} if coding is not None else {}
-    return {"content-type": _media_type(found), **coded, "accept-ranges": "bytes"}
-
-
-def _raw(headers: dict[str, str]) -> tuple[tuple[bytes, bytes], ...]:
-    return tuple((name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items())

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from hashlib import blake2b
+from math import inf
 from os import cpu_count
 from typing import TypeVar
 from urllib.parse import quote
@@ -41,7 +42,7 @@ class Made:
 class Derived:
     """Makes things of datasets and keeps their bytes. Belongs to one event loop."""
 
-    def __init__(self, lookup: Lookup, limit_s: float | None = None) -> None:
+    def __init__(self, lookup: Lookup, limit_s: float = inf) -> None:
         """Use `lookup` to find datasets; making one thing takes no longer than `limit_s`, where it asks."""
         self._lookup = lookup
         self._kept = ByteCache(KEPT_NBYTES)

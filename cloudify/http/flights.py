@@ -2,8 +2,10 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable
+from math import inf
 from typing import Generic, TypeVar
 
+from cloudify.errors import CloudifyError, TooSlowError
 from cloudify.model.stop import Stop, stoppable
 
 T = TypeVar("T")
@@ -12,9 +14,8 @@ T = TypeVar("T")
 class _Flight(Generic[T]):
     """Work under way, and how many wait for it."""
 
-    def __init__(self, work: Callable[[], Awaitable[T]], limit_s: float | None) -> None:
-        self.waiting = 0
-        self.stop = Stop(limit_s)
+    def __init__(self, work: Callable[[], Awaitable[T]], stop: Stop) -> None:
+        self.waiting, self.stop = 0, stop
         self.task: asyncio.Task[T] = asyncio.ensure_future(self._run(work))
 
     async def _run(self, work: Callable[[], Awaitable[T]]) -> T:
@@ -23,22 +24,41 @@ class _Flight(Generic[T]):
 
 
 class Flights(Generic[T]):
-    """Work under way by key. Belongs to one event loop."""
+    """Work under way by key. Belongs to one event loop.
 
-    def __init__(self, limit_s: float | None = None) -> None:
-        self._limit_s = limit_s
-        """Longest time of the work, where it asks whether to `go_on`."""
+    Parameters
+    ----------
+    limit_s
+        Longest time of the work.
+    late
+        Makes what is raised then, of the limit.
+    """
+
+    def __init__(self, limit_s: float = inf, late: Callable[[float], CloudifyError] = TooSlowError) -> None:
+        self._limit_s, self._late = limit_s, late
         self._under_way: dict[Hashable, _Flight[T]] = {}
 
     async def join(self, key: Hashable, work: Callable[[], Awaitable[T]]) -> T:
-        """Return the outcome of the work under `key`, starting it if nobody has; who leaves stops no other."""
+        """Return the outcome of the work under `key`, starting it if nobody has; who leaves stops no other.
+
+        Raises
+        ------
+        CloudifyError
+            What `late` makes, if it is not there in time. What cannot be stopped goes on; nobody waits for it.
+        """
         flight = self._under_way.get(key)
         if flight is None:
-            flight = self._under_way[key] = _Flight(work, self._limit_s)
+            flight = self._under_way[key] = _Flight(work, Stop(self._limit_s, self._late))
             flight.task.add_done_callback(lambda _: self._land(key, flight))
         flight.waiting += 1
         try:
-            return await asyncio.shield(flight.task)
+            limit_s = None if self._limit_s == inf else flight.stop.remaining_s
+            async with asyncio.timeout(limit_s) as timer:
+                return await asyncio.shield(flight.task)
+        except TimeoutError as error:
+            if timer.expired():
+                raise flight.stop.too_late() from error
+            raise
         finally:
             flight.waiting -= 1
             if not flight.waiting and not flight.task.done():  # who asks from now on starts anew

@@ -1,4 +1,4 @@
-"""Blocking work off the event loop, so many at once."""
+"""Blocking work off the event loop, so many at once, and so many that wait."""
 
 import asyncio
 from collections.abc import Callable
@@ -6,25 +6,43 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from typing import TypeVar
 
+from cloudify.errors import QueueFullError
 from cloudify.model.stop import go_on
 
 T = TypeVar("T")
 
 
 class Offload:
-    """A bounded number of threads for one kind of work.
+    """A bounded number of threads for one kind of work, and a bounded queue. Belongs to one event loop.
 
     Who leaves frees a place in the queue at once, and a thread when its work ends: never more than the bound run.
     """
 
-    def __init__(self, threads: int) -> None:
+    def __init__(self, threads: int, queue: int = 512) -> None:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="offload")
+        self._room = threads + queue
+        self.held = 0
+        """How much runs and waits."""
 
     async def __call__(self, work: Callable[[], T]) -> T:
-        """Run `work` in a thread, in the context of the caller, and return what it returns."""
+        """Run `work` in a thread, in the context of the caller, and return what it returns.
+
+        Raises
+        ------
+        QueueFullError
+            If more waits already than there is room for.
+        """
+        if self.held >= self._room:
+            raise QueueFullError
 
         def run() -> T:
             go_on()  # it may have waited long
             return work()
 
-        return await asyncio.get_running_loop().run_in_executor(self._pool, copy_context().run, run)
+        future = asyncio.get_running_loop().run_in_executor(self._pool, copy_context().run, run)
+        self.held += 1
+        future.add_done_callback(self._let_go)
+        return await future
+
+    def _let_go(self, _done: "asyncio.Future[T]") -> None:
+        self.held -= 1

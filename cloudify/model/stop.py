@@ -4,13 +4,14 @@ Whoever starts work says so by `stoppable`, in the context that the work runs in
 end without loss. Work that nobody can stop (a test, a script) goes on.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from math import inf
 from threading import Event
 from time import monotonic
 
-from cloudify.errors import TooSlowError
+from cloudify.errors import CloudifyError, TooSlowError
 
 
 class StoppedError(Exception):
@@ -18,11 +19,24 @@ class StoppedError(Exception):
 
 
 class Stop:
-    """A request to stop that may come. Safe to use from many threads."""
+    """A request to stop that may come. Safe to use from many threads.
 
-    def __init__(self, limit_s: float | None = None) -> None:
-        self._asked, self._limit_s = Event(), limit_s
-        self._deadline = None if limit_s is None else monotonic() + limit_s
+    Parameters
+    ----------
+    limit_s
+        How long the work may take.
+    late
+        Makes what is raised then, of the limit.
+    """
+
+    def __init__(self, limit_s: float = inf, late: Callable[[float], CloudifyError] = TooSlowError) -> None:
+        self._asked, self._limit_s, self._late = Event(), limit_s, late
+        self._deadline = monotonic() + limit_s
+
+    @property
+    def remaining_s(self) -> float:
+        """How long the work may still take."""
+        return self._deadline - monotonic()
 
     def ask(self) -> None:
         """Ask for it."""
@@ -35,13 +49,17 @@ class Stop:
         ------
         StoppedError
             If it was asked to stop.
-        TooSlowError
-            If its time is over.
+        CloudifyError
+            What `late` makes, if its time is over.
         """
         if self._asked.is_set():
             raise StoppedError
-        if self._limit_s is not None and self._deadline is not None and monotonic() > self._deadline:
-            raise TooSlowError(self._limit_s)
+        if self.remaining_s < 0:
+            raise self.too_late()
+
+    def too_late(self) -> CloudifyError:
+        """Return what is raised when the time is over."""
+        return self._late(self._limit_s)
 
 
 _stop: ContextVar[Stop | None] = ContextVar("stop", default=None)

@@ -20,13 +20,14 @@ from cloudify.chunks.references import write_references
 from cloudify.chunks.stored_bytes import find_stored_bytes
 from cloudify.datasets.methods import without_stored_bytes
 from cloudify.errors import NoStoredBytesError, UnknownKeyError, UnreadableDatasetError
-from cloudify.http.bytes import Found, KeyBytes, Store
+from cloudify.http.bytes import KeyBytes
 from cloudify.http.checks import Checked
 from cloudify.http.cors import PublicReads
 from cloudify.http.hosts import root_url
 from cloudify.http.lookup import Lookup
 from cloudify.http.offload import Offload
 from cloudify.http.sources import SourceFiles, Sources, StoredChunks
+from cloudify.http.stores import Found, Store
 from cloudify.model.finding import Finding
 from cloudify.settings import Settings, load_settings
 

@@ -1,0 +1,60 @@
+"""What the byte path serves: the keys of datasets."""
+
+from collections.abc import Container
+from functools import lru_cache
+from typing import Protocol
+
+from cloudify.chunks.cache import ByteCache
+from cloudify.chunks.hierarchy import Chunk, Document
+from cloudify.chunks.passthrough import StoredChunk
+from cloudify.settings import Settings
+
+Found = Document | Chunk | StoredChunk
+
+
+class Store(Protocol):
+    """The keys of one dataset."""
+
+    @property
+    def token(self) -> str:
+        """Version token of the dataset."""
+        ...
+
+    @property
+    def immutable(self) -> bool:
+        """Whether its bytes never change."""
+        ...
+
+    def chunk_keys(self) -> Container[str]:
+        """Return the keys of all chunks; nothing of the dataset is held by them."""
+        ...
+
+    def find(self, key: str) -> Found:
+        """Return what a key names."""
+        ...
+
+
+class Stores(Protocol):
+    """The stores of all datasets. Safe to use from many threads."""
+
+    def ready(self, dataset_id: str) -> Store | None:
+        """Return a store if that takes no more than a system call or two, else None."""
+        ...
+
+    def find(self, dataset_id: str) -> Store:
+        """Return a store as the source is now. Blocks."""
+        ...
+
+    def has_changed(self, dataset_id: str, store: Store) -> bool:
+        """Whether the source is known to have been replaced since."""
+        ...
+
+    def let_go(self, dataset_id: str, seen_ns: int) -> None:
+        """Have a dataset opened anew: a reader met a file that was written at `seen_ns`, after it was opened."""
+        ...
+
+
+@lru_cache(maxsize=8)
+def chunk_cache(settings: Settings) -> ByteCache:
+    """Return the one cache of encoded chunks of a process, by their tags: those of the same bytes are the same."""
+    return ByteCache(settings.chunk_cache_nbytes)
