@@ -111,6 +111,12 @@ class Settings(BaseSettings):
     drawing_queue: int = Field(64, ge=0, description="pictures that wait to be drawn, in one process of the server")
 
     max_body_nbytes: int = Field(2 * MIB, ge=0, description="largest request body that is read")
+    head_timeout_s: float = Field(
+        10.0, gt=0, description="longest time until the head of a request is there; then the connection is closed"
+    )
+    stall_timeout_s: float = Field(
+        30.0, gt=0, description="how long a client may read, or send a body, slower than 1 KiB a second"
+    )
     shutdown_s: float = Field(4.0, gt=0, le=5, description="time that running requests get to finish on SIGTERM")
 
     @field_validator("fetch_allow")
