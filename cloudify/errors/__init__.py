@@ -44,7 +44,8 @@
         ├── InvalidTargetError
         ├── MissingMainGuardError
         ├── PortInUseError
-        └── DataDirectoryInUseError
+        ├── DataDirectoryInUseError
+        └── WorkerFailedError
 
 A class has a stable ``code`` (the end of a problem's ``type``) and a message that proposes the next step.
 The HTTP status is looked up by family in :mod:`cloudify.http.problems`.
@@ -101,6 +102,7 @@ from cloudify.errors.usage import (
     InvalidTargetError,
     MissingMainGuardError,
     PortInUseError,
+    WorkerFailedError,
 )
 
 __all__ = [
@@ -148,4 +150,5 @@ __all__ = [
     "UnreadableChunkError",
     "UnreadableDatasetError",
     "UsageError",
+    "WorkerFailedError",
 ]

@@ -4,6 +4,7 @@ import asyncio
 import errno
 import signal
 import socket
+from collections.abc import Callable
 from contextlib import suppress
 from types import FrameType
 
@@ -37,11 +38,20 @@ def listen(host: str, port: int) -> socket.socket:
         raise UsageError(f"cannot listen on {host} port {port}: {error.strerror}") from error
 
 
-def run(app: ASGIApp, sock: socket.socket, settings: Settings) -> None:
-    """Serve on a listening socket until SIGTERM or Ctrl-C; requests under way get ``shutdown_s`` to finish."""
+def run(app: ASGIApp, sock: socket.socket, settings: Settings, started: Callable[[], None] = lambda: None) -> None:
+    """Serve on a listening socket until SIGTERM or Ctrl-C; requests under way get ``shutdown_s`` to finish.
+
+    Parameters
+    ----------
+    started
+        Called once, when requests are answered.
+    """
+    announcing = iter([started])
     slow = SlowClients(settings.head_timeout_s, settings.stall_timeout_s)
 
     async def every_second() -> None:
+        for announce in announcing:
+            announce()
         slow.look(server.server_state.connections, asyncio.get_running_loop().time())  # type: ignore[arg-type]  # ours
 
     config = uvicorn.Config(
