@@ -9,7 +9,8 @@
     │   ├── UnknownKeyError
     │   ├── UnknownVariableError
     │   ├── NoStoredBytesError    a dataset whose source holds no bytes that zarr can express
-    │   └── NoSourceFileError     a dataset that is not one netCDF file
+    │   ├── NoSourceFileError     a dataset that is not one netCDF file
+    │   └── UnknownTileError
     ├── MangledKeyError           a key that was cut at its question mark
     ├── SourceError               what we read from failed
     │   ├── UnreadableDatasetError
@@ -28,6 +29,7 @@
     │   └── NotReadyError
     ├── RefusedHostError          a Host this server does not answer to
     ├── ImpossibleError           what cannot be done to this data
+    │   ├── BadMapRequestError
     │   ├── BadOptionError
     │   ├── BadSelectionError
     │   ├── NoMapError
@@ -58,6 +60,7 @@ from cloudify.errors.families import (
     TooLargeError,
     UsageError,
 )
+from cloudify.errors.maps import BadMapRequestError, UnknownTileError
 from cloudify.errors.requests import (
     BadOptionError,
     BadSelectionError,
@@ -101,6 +104,7 @@ from cloudify.errors.usage import (
 
 __all__ = [
     "SUGGEST_AMONG",
+    "BadMapRequestError",
     "BadOptionError",
     "BadSelectionError",
     "BodyTooLargeError",
@@ -138,6 +142,7 @@ __all__ = [
     "UnknownGroupError",
     "UnknownGroupingError",
     "UnknownKeyError",
+    "UnknownTileError",
     "UnknownVariableError",
     "UnreadableChunkError",
     "UnreadableDatasetError",
