@@ -9,6 +9,8 @@ from cloudify.http.overlays import Overlays
 from cloudify.http.pages import render_page
 from cloudify.http.tiles import tiles_path
 from cloudify.http.wms.query import STYLES
+from cloudify.http.wms.service import wms_path
+from cloudify.model.summary import pictured_among
 from cloudify.pictures.layers import Layer, layers_in
 
 MOST_LAYERS = 100
@@ -18,14 +20,16 @@ async def wms_page(request: Request, overlays: Overlays, dataset_id: str, root: 
     """Return the page; raises as opening the dataset does."""
     opened = await overlays.derived.opened(dataset_id)
     layers = await overlays.derived.read(opened, lambda: layers_in(opened))
+    first = pictured_among({layer.name: layer.rank for layer in layers[:MOST_LAYERS]})
     return render_page(
         "wms.html",
         request.scope,
         dataset_id=dataset_id,
         layers=[_described(layer) for layer in layers[:MOST_LAYERS]],
+        first=first,
         styles=STYLES,
-        url=f"{root}/datasets/{dataset_id}/wms",
-        tiles=f"{root}{tiles_path(dataset_id, layers[0].name)}" if layers else "",
+        url=f"{root}{wms_path(dataset_id)}",
+        tiles=f"{root}{tiles_path(dataset_id, first)}" if layers else "",
     )
 
 
@@ -35,7 +39,13 @@ def _described(layer: Layer) -> dict[str, Any]:
         "title": layer.title,
         "box": layer.box,
         "dimensions": [
-            {"name": one.name, "units": one.units, "default": one.default, "values": one.extent.split(",")}
+            {
+                "name": one.name,
+                "coordinate": one.coordinate,
+                "units": one.units,
+                "default": one.default,
+                "values": one.extent.split(","),
+            }
             for one in layer.dimensions
             if "," in one.extent
         ],

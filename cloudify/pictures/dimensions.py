@@ -30,6 +30,8 @@ class Dimension:
     """A dimension as a map service knows it."""
 
     name: str
+    coordinate: str
+    """What the dataset calls it."""
     units: str
     """`ISO8601` of times; of those of another calendar its name."""
     default: str
@@ -57,7 +59,7 @@ def dimension_of(subject: Subject, name: str, axis: Axis) -> Dimension | None:
     """Return what there is to choose from along an axis; None where there is nothing. Blocks: coordinates are read."""
     if not axis.coordinate or (axis.is_time and not axis.calendar):
         last = str(axis.size - 1)
-        return Dimension(name, "", last if axis.is_time else "0", f"0/{last}/1") if axis.size > 1 else None
+        return Dimension(name, axis.dim, "", last if axis.is_time else "0", f"0/{last}/1") if axis.size > 1 else None
     values = subject.ds[axis.coordinate].to_numpy()
     if axis.is_time:
         units = "ISO8601" if axis.calendar in GREGORIAN else axis.calendar
@@ -70,7 +72,7 @@ def dimension_of(subject: Subject, name: str, axis: Axis) -> Dimension | None:
     if not texts:
         return None
     extent = f"{texts[0]}/{texts[-1]}/{between or 0}" if len(texts) > MOST_LISTED else ",".join(texts)
-    return Dimension(name, units, texts[-1 if axis.is_time else 0], extent)
+    return Dimension(name, axis.coordinate, units, texts[-1 if axis.is_time else 0], extent)
 
 
 def picks_of(subject: Subject, given: Mapping[str, str], *, is_strict: bool) -> tuple[Pick, ...]:

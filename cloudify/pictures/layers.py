@@ -24,6 +24,8 @@ class Layer:
     name: str
     title: str
     units: str
+    rank: int
+    """Number of its dimensions."""
     region: Region
     dimensions: tuple[Dimension, ...]
 
@@ -74,4 +76,4 @@ def _layer(opened: Opened, subject: Subject, known: dict[tuple[str, str], Dimens
         found.append(known[key])
     caption = caption_of(subject, (), "")
     dimensions = tuple(dimension for dimension in found if dimension is not None)
-    return Layer(subject.name, caption.title, caption.units, region_in(opened, subject), dimensions)
+    return Layer(subject.name, caption.title, caption.units, len(subject.axes), region_in(opened, subject), dimensions)

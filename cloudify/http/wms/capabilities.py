@@ -32,7 +32,7 @@ class Service:
 def capabilities(service: Service, version: Version) -> bytes:
     """Write the capabilities."""
     is_new = version == "1.3.0"
-    root = Element("WMS_Capabilities" if is_new else "WMT_MS_Capabilities", {"version": version, "xmlns:xlink": XLINK})
+    root = Element("WMS_Capabilities" if is_new else "WMT_MS_Capabilities", {"version": version})
     if is_new:
         root.set("xmlns", "http://www.opengis.net/wms")
     _add_service(root, service, version)
@@ -155,7 +155,7 @@ def _add_style(parent: Element, url: str, layer: Layer, name: str) -> None:
 
 
 def _add_link(parent: Element, url: str) -> None:
-    add(parent, "OnlineResource", attributes={"xlink:type": "simple", "xlink:href": url})
+    add(parent, "OnlineResource", attributes={"xmlns:xlink": XLINK, "xlink:type": "simple", "xlink:href": url})
 
 
 def _number(value: float) -> str:

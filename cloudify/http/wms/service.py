@@ -1,5 +1,7 @@
 """The requests of the map service, and their answers."""
 
+from urllib.parse import quote
+
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -16,6 +18,15 @@ from cloudify.pictures.legend import HEIGHT, WIDTH
 REQUESTS = ("GetCapabilities", "GetMap", "GetLegendGraphic")
 
 
+def wms_path(dataset_id: str) -> str:
+    """Return the path of the map service of a dataset.
+
+    >>> wms_path("a b")
+    '/datasets/a%20b/wms'
+    """
+    return f"/datasets/{quote(dataset_id, safe='')}/wms"
+
+
 async def answer_wms(request: Request, overlays: Overlays, dataset_id: str, root: str) -> Response:
     """Answer a request; what is wrong with it is said in a service exception.
 
@@ -26,7 +37,7 @@ async def answer_wms(request: Request, overlays: Overlays, dataset_id: str, root
     """
     query = read_query(request.query_params)
     try:
-        return await _answer(request, query, overlays, dataset_id, f"{root}/datasets/{dataset_id}/wms")
+        return await _answer(request, query, overlays, dataset_id, f"{root}{wms_path(dataset_id)}")
     except UnknownDatasetError:
         raise
     except CloudifyError as error:

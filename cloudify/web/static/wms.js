@@ -4,7 +4,7 @@ if (form) {
   const layers = JSON.parse(form.dataset.layers);
   const legend = document.getElementById("legend");
   const problem = document.getElementById("problem");
-  const map = L.map("map", { crs: L.CRS.EPSG4326, attributionControl: false, minZoom: 0, maxZoom: 12 });
+  const map = L.map("map", { crs: L.CRS.EPSG4326, attributionControl: false, fadeAnimation: false, zoomSnap: 0.25, minZoom: 0, maxZoom: 12 });
   let shown;
 
   const chosen = () => layers.find((layer) => layer.name === form.elements.layer.value);
@@ -17,12 +17,12 @@ if (form) {
 
   // One list for each dimension of the layer that there is something to choose of.
   function offer() {
-    const lists = chosen().dimensions.map(({ name, units, values, default: first }) => {
+    const lists = chosen().dimensions.map(({ name, coordinate, units, values, default: first }) => {
       const label = document.createElement("label");
       const list = document.createElement("select");
       list.dataset.dimension = name;
       for (const value of values) list.add(new Option(value, value, value === first, value === first));
-      label.append(`${name.replace(/^dim_/, "")}${units && units !== "ISO8601" ? ` [${units}]` : ""} `, list);
+      label.append(`${coordinate}${units && units !== "ISO8601" ? ` [${units}]` : ""} `, list);
       return label;
     });
     document.getElementById("dimensions").replaceChildren(...lists);
