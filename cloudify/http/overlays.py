@@ -8,7 +8,6 @@ from cloudify.datasets.opened import Opened
 from cloudify.http.derived import Derived, Made
 from cloudify.http.lookup import Lookup
 from cloudify.pictures.kept import Kept
-from cloudify.pictures.layers import Layer, layer_in
 from cloudify.pictures.legend import draw_legend
 from cloudify.pictures.overlay import Overlay, Shown, draw_overlay, limits_in, plan_overlay
 from cloudify.pictures.plot import caption_of
@@ -47,11 +46,6 @@ class Overlays:
             return draw_legend(palette, limits, caption_of(field.subject, (), ""), *size)
 
         return await self.made(request, dataset_id, ("legend", shown, size), draw)
-
-    async def layer(self, dataset_id: str, name: str) -> Layer:
-        """Return where and when a variable is; raises as `layer_in` does."""
-        opened = await self.derived.opened(dataset_id)
-        return await self.derived.read(opened, lambda: layer_in(opened, name))
 
     async def made(self, request: HttpRequest, dataset_id: str, asked: object, make: Callable[[Opened], bytes]) -> Made:
         """Return what `make`, which blocks, makes of a dataset (`Derived.get`)."""

@@ -1,13 +1,15 @@
 """Tiles of the web's map: what their addresses say, and what TileJSON says of them."""
 
+import json
 from typing import Any
 from urllib.parse import quote, urlencode
 
 from starlette.datastructures import QueryParams
 
+from cloudify.datasets.opened import Opened
 from cloudify.errors import BadOptionError, UnknownTileError
 from cloudify.pictures.canvas import TURN, Canvas
-from cloudify.pictures.layers import MERCATOR_EDGE, Layer
+from cloudify.pictures.layers import MERCATOR_EDGE, layer_in
 from cloudify.pictures.overlay import Overlay, Shown
 
 SIDE = 256
@@ -60,23 +62,29 @@ def read_shown(variable: str, query: QueryParams) -> Shown:
     return Shown(variable, query.get("cmap") or COLORMAP, dimensions, low, high, is_strict=True)
 
 
-def tilejson(layer: Layer, root: str, dataset_id: str, query: QueryParams) -> dict[str, Any]:
-    """Return the TileJSON 3.0.0 of tiles with the same options; raster tiles need no `vector_layers`."""
+def tilejson(opened: Opened, variable: str, template: str, query: QueryParams) -> bytes:
+    """Write the TileJSON 3.0.0 of tiles with the same options; raster tiles need no `vector_layers`. Blocks.
+
+    Raises
+    ------
+    UnknownVariableError, BadOptionError, NoMapError
+        If the variable has no map, and why.
+    """
+    layer = layer_in(opened, variable)
     west, south, east, north = layer.box
-    south, north = max(south, -MERCATOR_EDGE), min(north, MERCATOR_EDGE)
-    tiles = f"{root}{tiles_path(dataset_id, layer.name)}"
-    options = urlencode(query.multi_items())
+    south, north = (min(max(edge, -MERCATOR_EDGE), MERCATOR_EDGE) for edge in (south, north))
+    options = urlencode(query.multi_items(), errors="replace")
     content: dict[str, Any] = {
         "tilejson": "3.0.0",
         "name": layer.title,
         "scheme": "xyz",
-        "tiles": [f"{tiles}?{options}" if options else tiles],
+        "tiles": [f"{template}?{options}" if options else template],
         "minzoom": 0,
         "maxzoom": MOST_ZOOM,
         "bounds": [west, south, east, north],
         "center": [(west + east) / 2, (south + north) / 2, 0],
     }
-    return content | ({"description": f"{layer.title} [{layer.units}]"} if layer.units else {})
+    return json.dumps(content | ({"description": f"{layer.title} [{layer.units}]"} if layer.units else {})).encode()
 
 
 def tiles_path(dataset_id: str, variable: str) -> str:

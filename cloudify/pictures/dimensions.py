@@ -160,5 +160,7 @@ def _iso(time: Any) -> str:  # noqa: ANN401  # numpy's or cftime's
     >>> _iso(np.datetime64("2005-01-16T12:00")), _iso(cftime.datetime(1999, 2, 30, calendar="360_day"))
     ('2005-01-16T12:00:00Z', '1999-02-30T00:00:00Z')
     """
-    text = str(np.datetime_as_string(time, "s")) if isinstance(time, np.datetime64) else time.isoformat()[:19]
+    text = (
+        str(np.datetime_as_string(time, "s")) if isinstance(time, np.datetime64) else time.isoformat(timespec="seconds")
+    )
     return f"{text}Z"

@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 from pydantic import ConfigDict, Field
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from xpublish.plugins import Dependencies, Plugin, hookimpl
 
 from cloudify.http.hosts import root_url
@@ -11,7 +11,7 @@ from cloudify.http.lookup import Lookup
 from cloudify.http.negotiate import wants_html
 from cloudify.http.overlays import Overlays
 from cloudify.http.routing import PublicRoute
-from cloudify.http.tiles import read_shown, read_tile, tilejson
+from cloudify.http.tiles import read_shown, read_tile, tilejson, tiles_path
 from cloudify.http.wms.service import answer_wms
 from cloudify.http.wms_page import wms_page
 from cloudify.settings import Settings, load_settings
@@ -49,12 +49,18 @@ class WmsPlugin(Plugin):
 
         async def tile_json(request: Request, dataset_id: str, var: str) -> Response:
             """The TileJSON of a variable: the query is passed on to its tiles."""
-            read_shown(var, request.query_params)
-            layer = await overlays.layer(dataset_id, var)
-            root = root_url(request, self.settings)
-            return JSONResponse(tilejson(layer, root, dataset_id, request.query_params))
+            query = request.query_params
+            read_shown(var, query)
+            template = f"{root_url(request, self.settings)}{tiles_path(dataset_id, var)}"
+            made = await overlays.made(
+                request,
+                dataset_id,
+                ("tilejson", template, query),
+                lambda opened: tilejson(opened, var, template, query),
+            )
+            return made.response("application/json")
 
         router.add_api_route("/datasets/{dataset_id}/wms", wms, response_class=Response)
-        router.add_api_route("/datasets/{dataset_id}/tiles/{var}/tilejson.json", tile_json)
+        router.add_api_route("/datasets/{dataset_id}/tiles/{var}/tilejson.json", tile_json, response_class=Response)
         router.add_api_route("/datasets/{dataset_id}/tiles/{var}/{z}/{x}/{y}.png", tile, response_class=Response)
         return router

@@ -41,6 +41,8 @@ async def answer_wms(request: Request, overlays: Overlays, dataset_id: str, root
     except UnknownDatasetError:
         raise
     except CloudifyError as error:
+        if isinstance(error, BadMapRequestError):
+            await overlays.derived.opened(dataset_id)  # parameters are read first, but of no dataset none is right
         return exception_report(error, negotiated(query))
 
 
@@ -63,7 +65,6 @@ async def _answer(request: Request, query: Query, overlays: Overlays, dataset_id
         return made.response(MEDIA_TYPES[overlay.form])
     if asked == "getlegendgraphic":
         return await _legend(request, query, overlays, dataset_id)
-    await overlays.derived.opened(dataset_id)  # who asks of no dataset hears that first
     said = f"REQUEST={query['request'][:40]!r}" if query.get("request") else "REQUEST is missing"
     raise BadMapRequestError(f"{said}: there are {', '.join(REQUESTS)}", "OperationNotSupported")
 

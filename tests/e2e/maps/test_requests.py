@@ -3,6 +3,7 @@
 import io
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import httpx
 import numpy as np
@@ -15,6 +16,8 @@ from PIL import Image
 from plots.fields import LAT, LON, axes
 
 from cloudify import Server
+from cloudify.catalog.catalog import Catalog
+from cloudify.model.entry import Entry
 from cloudify.settings import Settings
 from cloudify.testing import running
 
@@ -238,9 +241,6 @@ def test_a_tile_that_cannot_be_is_refused_with_the_reason(url: str, path: str, s
 def test_a_dataset_that_is_none_is_a_problem(url: str) -> None:
     for path in ("wms?request=GetCapabilities", "wms?request=GetMap", "wms?request=x", "wms", "tiles/t/0/0/0.png"):
         answer = httpx.get(f"{url}/datasets/b/{path}")
-        if "GetMap" in path:  # of which the parameters are read first
-            assert answer.status_code == 400
-            continue
         assert (answer.status_code, answer.json()["type"]) == (404, "urn:cloudify:problems/unknown-dataset")
 
 
@@ -322,7 +322,12 @@ def test_tilejson_passes_its_query_on_to_its_tiles(url: str) -> None:
 
 
 def test_answers_have_tags_and_heads_for_any_origin(url: str) -> None:
-    for path in ("wms?" + str(httpx.QueryParams(MAP)), "wms?request=GetCapabilities", "tiles/t/1/1/1.png"):
+    for path in (
+        "wms?" + str(httpx.QueryParams(MAP)),
+        "wms?request=GetCapabilities",
+        "tiles/t/1/1/1.png",
+        "tiles/t/tilejson.json",
+    ):
         first = httpx.get(f"{url}/datasets/a/{path}")
         assert first.headers["access-control-allow-origin"] == "*"
         assert httpx.get(first.url, headers={"if-none-match": first.headers["etag"]}).status_code == 304
@@ -353,3 +358,21 @@ def test_a_browser_gets_a_page_and_a_program_that_asks_for_nothing_hears_what_th
     assert httpx.get(f"{url}/datasets/a/wms", params=MAP, headers={"accept": "text/html"}).content.startswith(
         b"\x89PNG"
     )
+
+
+def test_limits_too_near_to_be_told_apart_are_drawn_without_ticks(url: str) -> None:
+    """As a legend and around a plot, whose bar is the same."""
+    params = {"request": "GetLegendGraphic", "layer": "t", "colorscalerange": "5e-324,1e-323"}
+    assert httpx.get(f"{url}/datasets/a/wms", params=params).headers["content-type"] == "image/png"
+    assert httpx.get(f"{url}/datasets/a/plot/t/image/gray/?f=png&vmin=5e-324&vmax=1e-323").status_code == 200
+
+
+def test_a_source_that_fails_is_said_in_a_service_exception(tmp_path: Path) -> None:
+    """Of a file that is no netCDF; a map cannot be right or wrong then."""
+    path = tmp_path / "broken.nc"
+    path.write_bytes(b"CDF\x01" + b"\xff" * 400)
+    with running(Server(Catalog((Entry("broken", "netcdf", str(path)),))).app) as url:
+        status, code, text = exception(wms(url, "broken"))
+        assert (status, code) == (502, "")
+        assert "cannot be opened" in text
+        assert httpx.get(f"{url}/datasets/broken/tiles/t/0/0/0.png").status_code == 502
