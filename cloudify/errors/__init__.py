@@ -9,7 +9,8 @@
     │   ├── UnknownKeyError
     │   ├── UnknownVariableError
     │   ├── NoStoredBytesError    a dataset whose source holds no bytes that zarr can express
-    │   └── NoSourceFileError     a dataset that is not one netCDF file
+    │   ├── NoSourceFileError     a dataset that is not one netCDF file
+    │   └── UnknownTileError
     ├── MangledKeyError           a key that was cut at its question mark
     ├── SourceError               what we read from failed
     │   ├── UnreadableDatasetError
@@ -30,6 +31,7 @@
     │   └── QueueFullError
     ├── RefusedHostError          a Host this server does not answer to
     ├── ImpossibleError           what cannot be done to this data
+    │   ├── BadMapRequestError
     │   ├── BadOptionError
     │   ├── BadSelectionError
     │   ├── NoMapError
@@ -60,6 +62,7 @@ from cloudify.errors.families import (
     TooLargeError,
     UsageError,
 )
+from cloudify.errors.maps import BadMapRequestError, UnknownTileError
 from cloudify.errors.requests import (
     BadOptionError,
     BadSelectionError,
@@ -105,6 +108,7 @@ from cloudify.errors.usage import (
 
 __all__ = [
     "SUGGEST_AMONG",
+    "BadMapRequestError",
     "BadOptionError",
     "BadSelectionError",
     "BodyTooLargeError",
@@ -144,6 +148,7 @@ __all__ = [
     "UnknownGroupError",
     "UnknownGroupingError",
     "UnknownKeyError",
+    "UnknownTileError",
     "UnknownVariableError",
     "UnreadableChunkError",
     "UnreadableDatasetError",

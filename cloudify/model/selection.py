@@ -62,6 +62,15 @@ class Pick:
         return self.low.text if self.high is None else f"{self.low.text}_{self.high.text}"
 
 
+def is_date(text: str) -> bool:
+    """Whether a text is a date that a bound may be.
+
+    >>> is_date("2005-06"), is_date("2005-01-16T12:00:00.000Z"), is_date("2005")
+    (True, True, False)
+    """
+    return len(text) <= MAX_LENGTH and re.fullmatch(_DATE, text) is not None
+
+
 def parse_selection(text: str) -> tuple[Pick, ...]:
     """Read a selection.
 
