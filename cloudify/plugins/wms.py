@@ -10,11 +10,40 @@ from cloudify.http.hosts import root_url
 from cloudify.http.lookup import Lookup
 from cloudify.http.negotiate import wants_html
 from cloudify.http.overlays import Overlays
+from cloudify.http.parameters import query
 from cloudify.http.routing import PublicRoute
 from cloudify.http.tiles import read_shown, read_tile, tilejson, tiles_path
 from cloudify.http.wms.service import answer_wms
 from cloudify.http.wms_page import wms_page
 from cloudify.settings import Settings, load_settings
+
+MAP = query(
+    service="WMS",
+    version="1.1.1 or 1.3.0",
+    request="GetCapabilities, GetMap or GetLegendGraphic",
+    layers="a variable",
+    layer="a variable, of a legend",
+    styles="a colour map",
+    crs="EPSG:4326, CRS:84 or EPSG:3857; in 1.1.1 srs",
+    srs="of 1.1.1",
+    bbox="the area, in the order of axes of the reference system",
+    width="pixels",
+    height="pixels",
+    format="of the picture",
+    transparent="TRUE or FALSE",
+    bgcolor="0xRRGGBB",
+    time="of the layer",
+    elevation="of the layer",
+    colorscalerange="lo,hi or auto",
+)
+TILE = query(
+    cmap="a colour map",
+    vmin="value of the first colour",
+    vmax="value of the last colour",
+    size="256 or 512 pixels",
+    coasts="true: with coastlines",
+    time="a value of the coordinate; so of others",
+)
 
 
 class WmsPlugin(Plugin):
@@ -49,18 +78,19 @@ class WmsPlugin(Plugin):
 
         async def tile_json(request: Request, dataset_id: str, var: str) -> Response:
             """The TileJSON of a variable: the query is passed on to its tiles."""
-            query = request.query_params
-            read_shown(var, query)
+            asked = request.query_params
+            read_shown(var, asked)
             template = f"{root_url(request, self.settings)}{tiles_path(dataset_id, var)}"
             made = await overlays.made(
                 request,
                 dataset_id,
-                ("tilejson", template, query),
-                lambda opened: tilejson(opened, var, template, query),
+                ("tilejson", template, asked),
+                lambda opened: tilejson(opened, var, template, asked),
             )
             return made.response("application/json")
 
-        router.add_api_route("/datasets/{dataset_id}/wms", wms, response_class=Response)
-        router.add_api_route("/datasets/{dataset_id}/tiles/{var}/tilejson.json", tile_json, response_class=Response)
-        router.add_api_route("/datasets/{dataset_id}/tiles/{var}/{z}/{x}/{y}.png", tile, response_class=Response)
+        tiles = "/datasets/{dataset_id}/tiles/{var}"
+        router.add_api_route("/datasets/{dataset_id}/wms", wms, response_class=Response, openapi_extra=MAP)
+        router.add_api_route(f"{tiles}/tilejson.json", tile_json, response_class=Response, openapi_extra=TILE)
+        router.add_api_route(f"{tiles}/{{z}}/{{x}}/{{y}}.png", tile, response_class=Response, openapi_extra=TILE)
         return router
