@@ -55,11 +55,18 @@ class Pick:
     low: Bound
     high: Bound | None = None
     """None for a single value."""
+    written: str = ""
+    """The whole of it as it was written, where that was not ``coord/value``."""
 
     @property
     def text(self) -> str:
         """What was picked, as it was written."""
         return self.low.text if self.high is None else f"{self.low.text}_{self.high.text}"
+
+
+def bound_of(text: str) -> Bound | None:
+    """Read a number or a date; None for anything else."""
+    return Bound(text) if len(text) <= MAX_LENGTH and re.fullmatch(_BOUND, text) else None
 
 
 def parse_selection(text: str) -> tuple[Pick, ...]:
