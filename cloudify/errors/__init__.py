@@ -21,10 +21,12 @@
     │   ├── TooManyChunksError
     │   ├── PictureTooLargeError
     │   ├── DiagnosticTooLargeError
-    │   └── ResultTooLargeError
+    │   ├── ResultTooLargeError
+    │   └── SubsetTooLargeError
     ├── BusyError                 not now; ask again
     │   ├── ClusterUnavailableError
     │   ├── DrawingBusyError
+    │   ├── NoRoomError           a file that cannot be written for want of disk
     │   └── NotReadyError
     ├── RefusedHostError          a Host this server does not answer to
     ├── ImpossibleError           what cannot be done to this data
@@ -70,12 +72,14 @@ from cloudify.errors.requests import (
     DrawingTooSlowError,
     MangledKeyError,
     NoMapError,
+    NoRoomError,
     NoSourceFileError,
     NoStoredBytesError,
     NotReadyError,
     PictureTooLargeError,
     RefusedHostError,
     ResultTooLargeError,
+    SubsetTooLargeError,
     TooManyChunksError,
     TooSlowError,
     UnknownColormapError,
@@ -120,6 +124,7 @@ __all__ = [
     "MangledKeyError",
     "MissingMainGuardError",
     "NoMapError",
+    "NoRoomError",
     "NoSourceFileError",
     "NoStoredBytesError",
     "NotFoundError",
@@ -130,6 +135,7 @@ __all__ = [
     "ResultTooLargeError",
     "SourceChangedError",
     "SourceError",
+    "SubsetTooLargeError",
     "TooLargeError",
     "TooManyChunksError",
     "TooSlowError",

@@ -4,9 +4,9 @@ import re
 
 from starlette.types import Scope
 
-_BYTES = re.compile(r"/datasets/[^/]+/(?:zarr/|kerchunk(?:/|\.json$|$)|source\.nc$)", re.DOTALL)
+_BYTES = re.compile(r"/datasets/[^/]+/(?:zarr/|kerchunk(?:/|\.json$|$)|source\.nc$|subset\.nc$)", re.DOTALL)
 
 
 def is_byte_path(scope: Scope) -> bool:
-    """Whether a request is for `cloudify.http.bytes`, which knows HEAD, ranges and codings by itself."""
+    """Whether a request is for bytes in parts (`cloudify.http.bodies`), which know HEAD, ranges and codings."""
     return scope["type"] == "http" and _BYTES.match(scope["path"]) is not None
