@@ -2,17 +2,28 @@
 
 import logging
 import os
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from shutil import disk_usage
 from tempfile import NamedTemporaryFile
 from weakref import finalize
 
+from cloudify.errors import NoRoomError
+
 RESERVE_NBYTES = 2**26
 """Of the disk that files which can be made again never take."""
 
 log = logging.getLogger(__name__)
+
+
+@contextmanager
+def _own_failures() -> Iterator[None]:
+    """Give what the disk refuses a name, without the path that its message has."""
+    try:
+        yield
+    except OSError as error:
+        raise NoRoomError(error.strerror or "its folder cannot be used") from error
 
 
 class KeptFile:
@@ -93,27 +104,38 @@ class Keep:
 
         Raises
         ------
-        OSError
-            If there is no room. What `write` raises is raised too; then nothing is left behind.
+        NoRoomError
+            If it cannot be kept or opened. What `write` raises is raised too; in both cases nothing is left behind.
         """
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with NamedTemporaryFile(dir=self._folder, suffix=".part", delete=False) as held:
-            path = Path(held.name)
+        with _own_failures():
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            with NamedTemporaryFile(dir=self._folder, suffix=".part", delete=False) as held:
+                path = Path(held.name)
         try:
             write(path)
-            file = KeptFile(path)
-            if file.nbytes <= self._limit_nbytes:
-                file.sync()
-                path.replace(self._folder / name)
-                self._count(file.nbytes)
+            with _own_failures():
+                file = KeptFile(path)
+                if file.nbytes <= self._limit_nbytes:
+                    file.sync()
+                    path.replace(self._folder / name)
+                    self._count(file.nbytes)
         finally:
             path.unlink(missing_ok=True)  # there no longer if it is kept
         return file
 
-    def free_nbytes(self) -> int:
-        """Return how many bytes the disk has room for, of which some are left for others."""
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return max(0, disk_usage(self._folder).free - RESERVE_NBYTES)
+    def check_room(self, nbytes: int) -> None:
+        """Return if the disk has room for so many bytes and leaves some for others.
+
+        Raises
+        ------
+        NoRoomError
+            If it has not.
+        """
+        with _own_failures():
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            free_nbytes = disk_usage(self._folder).free
+        if free_nbytes - RESERVE_NBYTES < nbytes:
+            raise NoRoomError("its disk is nearly full")
 
     def _count(self, nbytes: int) -> None:
         """Take note of a file that was written; all are counted now and then."""

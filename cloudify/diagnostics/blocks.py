@@ -11,6 +11,8 @@ import xarray as xr
 from cloudify.model.stop import go_on
 
 Array = np.ndarray[Any, np.dtype[Any]]
+Places = Array | range
+"""Positions along a dimension, of a whole one without a list of them."""
 
 BLOCK_NBYTES: Final = 2**24
 """About how much is read at once."""
@@ -28,7 +30,7 @@ def blocks(variable: xr.Variable, along: Mapping[str, Array]) -> Iterator[tuple[
     along
         Dimension -> positions that are taken; all of one that is not here.
     """
-    places = [along.get(str(dim), np.arange(size)) for dim, size in variable.sizes.items()]
+    places: list[Places] = [along.get(str(dim), range(size)) for dim, size in variable.sizes.items()]
     steps = block_shape(tuple(map(len, places)), chunk_of(variable), variable.dtype.itemsize, BLOCK_NBYTES, MOST_NBYTES)
     for where in product(*(_cuts(taken, step) for taken, step in zip(places, steps, strict=True))):
         go_on()
@@ -62,23 +64,34 @@ def block_shape(
     return tuple(steps)
 
 
-def _cuts(places: Array, step: int) -> list[slice]:
+def _cuts(places: Places, step: int) -> list[slice]:
     """Return the parts of a list of positions, each within one piece of `step` positions of the source."""
-    edges = [0, *(np.flatnonzero(np.diff(places // step)) + 1).tolist(), len(places)]
-    if len(edges) > 2 + 4 * -(-len(places) // step):  # positions that go to and fro
-        edges = [*range(0, len(places), step), len(places)]
+    edges = [*range(0, len(places), step), len(places)]
+    if not isinstance(places, range):
+        within = [0, *(np.flatnonzero(np.diff(places // step)) + 1).tolist(), len(places)]
+        edges = within if len(within) <= 4 * len(edges) else edges  # else they go to and fro
     return [slice(start, stop) for start, stop in pairwise(edges)]
 
 
-def _read(variable: xr.Variable, places: list[Array]) -> Array:
+def _read(variable: xr.Variable, places: list[Places]) -> Array:
     for axis, taken in enumerate(places):
-        runs = np.split(taken, np.flatnonzero(np.diff(taken) != 1) + 1)
+        runs = _runs(taken)
         if 1 < len(runs) <= MOST_RUNS:
             return np.concatenate([_read(variable, [*places[:axis], run, *places[axis + 1 :]]) for run in runs], axis)
-    starts = [int(taken.min()) for taken in places]
-    spans = [slice(start, int(taken.max()) + 1) for start, taken in zip(starts, places, strict=True)]
+    spans = [_span(taken) for taken in places]
     values = variable.isel(dict(zip(variable.dims, spans, strict=True))).to_numpy()
-    for axis, (start, taken) in enumerate(zip(starts, places, strict=True)):
-        if values.shape[axis] != len(taken) or np.any(np.diff(taken) != 1):
-            values = values.take(taken - start, axis)
+    for axis, (span, taken) in enumerate(zip(spans, places, strict=True)):
+        if len(_runs(taken)) > 1:
+            values = values.take(np.asarray(taken) - span.start, axis)
     return values
+
+
+def _runs(taken: Places) -> list[Places]:
+    """Return the parts that follow one another without a gap."""
+    if isinstance(taken, range):
+        return [taken]
+    return list(np.split(taken, np.flatnonzero(np.diff(taken) != 1) + 1))
+
+
+def _span(taken: Places) -> slice:
+    return slice(taken.start, taken.stop) if isinstance(taken, range) else slice(int(taken.min()), int(taken.max()) + 1)

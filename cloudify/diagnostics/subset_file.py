@@ -143,7 +143,7 @@ def _attrs(attrs: Mapping[str, Any]) -> dict[str, Any]:
 
 def _history(before: object, origin: str) -> str:
     line = f"cloudify {cloudify.__version__}: {origin}"
-    return f"{before.rstrip()}\n{line}" if isinstance(before, str) and before.strip() else line
+    return line if before is None else f"{str(before).rstrip()}\n{line}".lstrip()
 
 
 @contextmanager

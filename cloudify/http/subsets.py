@@ -14,7 +14,7 @@ from cloudify.datasets.opened import Opened
 from cloudify.diagnostics.subset import Plan, check_size, plan_subset
 from cloudify.diagnostics.subset_file import write_netcdf
 from cloudify.diagnostics.subset_text import write_csv, write_json
-from cloudify.errors import BadOptionError, BadSelectionError, NoRoomError, SourceChangedError
+from cloudify.errors import BadOptionError, BadSelectionError, SourceChangedError
 from cloudify.http.conditional import match_fails, none_match
 from cloudify.http.derived import Derived, attachment
 from cloudify.http.files import FileAnswer
@@ -40,6 +40,7 @@ class Subsets:
     def __init__(self, lookup: Lookup, settings: Settings) -> None:
         self._lookup, self._settings = lookup, settings
         self.derived = Derived(lookup, settings.diagnostic_timeout_s)
+        self._files = Derived(lookup)  # these take long, and must not keep others waiting
         self._keep = Keep(settings.data_dir / "subsets", settings.kept_nbytes)
         self._flights: Flights[KeptFile] = Flights(settings.diagnostic_timeout_s)
 
@@ -96,7 +97,7 @@ class Subsets:
         )
 
     async def _make(self, opened: Opened, asked: SubsetRequest, name: str) -> KeptFile:
-        return await self.derived.read(opened, lambda: self._write_file(opened, asked, name))
+        return await self._files.read(opened, lambda: self._write_file(opened, asked, name))
 
     def _write_file(self, opened: Opened, asked: SubsetRequest, name: str) -> KeptFile:
         plan = self._plan(opened, asked)
@@ -106,11 +107,7 @@ class Subsets:
             write_netcdf(plan, path, origin)
             self._check_version(opened)
 
-        try:
-            if plan.stored_nbytes > self._keep.free_nbytes():
-                raise NoRoomError("its disk is nearly full")
-        except OSError as error:
-            raise NoRoomError(error.strerror or "its folder cannot be used") from error
+        self._keep.check_room(plan.stored_nbytes)
         return self._keep.make(name, write)
 
     def _write_text(self, opened: Opened, asked: SubsetRequest, form: Form, *, has_units: bool) -> bytes:
