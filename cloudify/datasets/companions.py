@@ -48,6 +48,20 @@ def data_of(ds: xr.Dataset) -> list[str]:
     return [str(name) for name in ds.data_vars if name not in pointed | meshes]
 
 
+def one_of_each(variables: Mapping[str, xr.Variable], names: Iterable[str]) -> list[str]:
+    """Return names of which no two lie on the same dimensions with the same coordinates: what is true of one is of all.
+
+    To look at a variable takes a while where there are thousands.
+    """
+    keys = ("coordinates", "grid_mapping", "mesh", "location")
+    found: dict[tuple[object, ...], str] = {}
+    for name in names:
+        variable = variables[name]
+        said = (str(variable.attrs.get(key, variable.encoding.get(key))) for key in keys)
+        found.setdefault((variable.dims, *said), name)
+    return list(found.values())
+
+
 def _pointed(variables: Mapping[str, xr.Variable], variable: xr.Variable, dims: set[object]) -> Iterator[str]:
     for dim in variable.dims:
         if dim in variables and dim in variables[str(dim)].dims:

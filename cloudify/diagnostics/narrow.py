@@ -86,62 +86,67 @@ def _narrow_one(subject: Subject, picks: list[Asked], used: set[str]) -> Narrowe
         else:
             region[aim] = pick
     if region:
-        found = region_of(subject, region.get("lon"), region.get("lat"))
-        twice = next((dim for dim in found.along if dim in part.along), None)
-        if twice is not None:
-            raise BadSelectionError(
-                f"{twice!r} is selected by its positions and by longitudes or latitudes; leave one out"
-            )
-        part.along.update(found.along)
-        part.turned.update(found.turned)
-        if found.mask is not None:
-            part.masks[tuple(found.along)] = found.mask
+        _take_region(subject, part, region.get("lon"), region.get("lat"))
     return part
+
+
+def _take_region(subject: Subject, part: Narrowed, lon: Pick | None, lat: Pick | None) -> None:
+    found = region_of(subject, lon, lat)
+    for dim in [dim for dim in found.along if dim in part.along]:
+        both = np.intersect1d(found.along[dim], part.along[dim])
+        if subject.grid.kind != "unstructured":
+            raise BadSelectionError(
+                f"{dim!r} is selected by its positions and by longitudes or latitudes; leave one out"
+            )
+        if not both.size:
+            raise BadSelectionError("nothing lies in all that is selected: each of the selections holds something")
+        found.along[dim] = both
+    part.along.update(found.along)
+    part.turned.update(found.turned)
+    if found.mask is not None:
+        part.masks[tuple(found.along)] = found.mask
 
 
 def _aim(subject: Subject, coord: str) -> Aim:
     """Return what a name selects along: an axis, longitudes, latitudes; None where the variable has none of it."""
     axis = _axis_named(subject, coord)
-    kind = subject.grid.kind
-    is_placed = axis is not None and kind == "rectilinear" and axis.dim in subject.horizontal
-    if axis is not None and not is_placed and not _is_lone(subject, axis):
+    if axis is not None and not _is_placed(subject, axis):
         return axis
-    if kind == "none":
-        has_lon, has_lat = (bool(lone_axis(subject, name)) for name in ("longitude", "latitude"))
-    else:
-        has_lon = has_lat = True
-    names = {axis.coordinate, axis.dim, coord} if axis is not None else {coord}
-    if has_lon and (coord.lower() in LON_NAMES or lone_or_grid(subject, "longitude") in names):
+    names = {coord, axis.coordinate} if axis is not None else {coord}
+    lon, lat = (_horizontal(subject, kind) for kind in ("longitude", "latitude"))
+    if lon and (coord.lower() in LON_NAMES or lon in names):
         return "lon"
-    if has_lat and (coord.lower() in LAT_NAMES or lone_or_grid(subject, "latitude") in names):
+    if lat and (coord.lower() in LAT_NAMES or lat in names):
         return "lat"
     times = [item for item in subject.axes if item.is_time]
     return times[0] if coord == "time" and len(times) == 1 else axis
 
 
-def lone_or_grid(subject: Subject, kind: Literal["longitude", "latitude"]) -> str:
+def _is_placed(subject: Subject, axis: Axis) -> bool:
+    """Whether an axis is one of longitudes or latitudes, which are turned."""
+    placed = {_horizontal(subject, "longitude"), _horizontal(subject, "latitude")} - {""}
+    return subject.grid.kind != "projected" and axis.coordinate in placed
+
+
+def _horizontal(subject: Subject, kind: str) -> str:
     """Return the name of the longitudes or latitudes of a variable, ``""`` where it has none."""
     if subject.grid.kind == "none":
         return lone_axis(subject, kind)
     return subject.grid.lon if kind == "longitude" else subject.grid.lat
 
 
-def _is_lone(subject: Subject, axis: Axis) -> bool:
-    if subject.grid.kind != "none" or not axis.coordinate:
-        return False
-    return axis.coordinate in {lone_axis(subject, kind) for kind in ("longitude", "latitude")}
-
-
 def _axis_named(subject: Subject, coord: str) -> Axis | None:
     """Return the axis of a dimension or of any coordinate that runs along one."""
+    ds = subject.ds
     for axis in subject.axes:
+        is_cells = subject.grid.kind == "unstructured" and axis.dim in subject.horizontal
+        if coord == axis.dim and is_cells and not axis.is_time and axis.coordinate != axis.dim:
+            return Axis(axis.dim, axis.size)  # cells have numbers, and longitudes are no labels of them
         if coord in {axis.dim, axis.coordinate}:
             return axis
-    variable = subject.ds.coords.get(coord)
-    if variable is None or variable.ndim != 1:
+    variable = ds.coords.get(coord)
+    along = [axis for axis in subject.axes if variable is not None and variable.dims == (axis.dim,)]
+    if not along:
         return None
-    for axis in subject.axes:
-        if variable.dims == (axis.dim,):
-            times = time_axes(subject.ds)
-            return Axis(axis.dim, axis.size, coord, is_time=coord in times, calendar=times.get(coord, ""))
-    return None
+    times = time_axes(ds)
+    return Axis(along[0].dim, along[0].size, coord, is_time=coord in times, calendar=times.get(coord, ""))

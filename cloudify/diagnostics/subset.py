@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 import xarray as xr
 
-from cloudify.datasets.companions import data_of, with_companions
+from cloudify.datasets.companions import data_of, one_of_each, with_companions
 from cloudify.datasets.grid import conventional
 from cloudify.datasets.opened import Opened
 from cloudify.datasets.stored import stored_form
@@ -87,7 +87,9 @@ def plan_subset(opened: Opened, request: SubsetRequest) -> Plan:
     group, names = _names(opened, request)
     stored = _stored(opened, group)
     _check_stored(stored, names)
-    narrowed = narrow((subject_of(opened, name) for name in names), request.picks) if request.picks else Narrowed()
+    narrowed = Narrowed()
+    if request.picks:
+        narrowed = narrow((subject_of(opened, name) for name in one_of_each(stored, names)), request.picks)
     written = {name: stored[name] for name in with_companions(stored, names)}
     written = _without_stale_mesh(written, narrowed.along)
     for lon, turns in narrowed.turned.items():

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from cloudify.datasets.companions import data_of
+from cloudify.datasets.companions import data_of, one_of_each
 from cloudify.datasets.grid import conventional
 from cloudify.datasets.opened import Opened
 from cloudify.datasets.pick import Axis, time_text
@@ -17,30 +17,37 @@ MOST_VARIABLES = 500
 
 def describe(opened: Opened) -> dict[str, Any]:
     """Return ``variables``, their ``axes`` with a range each, and whether a box can be asked for. Blocks."""
-    names = data_of(conventional(opened.tree.to_dataset())) or _of_groups(opened)
-    variables, is_placed = [], False
+    held = _data_of(opened)
+    subjects = [subject_of(opened, name) for name in one_of_each(held, held)]
     axes: dict[str, dict[str, Any]] = {}
-    for name in names[:MOST_VARIABLES]:
-        subject = subject_of(opened, name)
-        attrs = subject.variable.attrs
-        is_placed = is_placed or subject.grid.kind != "none"
-        variables.append(
-            {
-                "name": name,
-                "title": str(attrs.get("long_name", attrs.get("standard_name", "")))[:200],
-                "units": str(attrs.get("units", ""))[:80],
-                "dims": [str(dim) for dim in subject.variable.dims],
-            }
-        )
+    for subject in subjects:
         for axis in subject.axes:
             if axis.dim not in subject.horizontal:
                 axes.setdefault(axis.coordinate or axis.dim, _axis(subject, axis))
-    return {"variables": variables, "axes": list(axes.values()), "is_placed": is_placed}
+    return {
+        "variables": [_variable(name, variable) for name, variable in held.items()],
+        "axes": list(axes.values()),
+        "is_placed": any(subject.grid.kind != "none" for subject in subjects),
+    }
 
 
-def _of_groups(opened: Opened) -> list[str]:
-    names = (name for node in opened.tree.descendants for name in data_of(conventional(node.to_dataset())))
-    return list(dict.fromkeys(names))
+def _data_of(opened: Opened) -> dict[str, xr.Variable]:
+    """Return the data variables of the root, else of all groups."""
+    for nodes in ([opened.tree], opened.tree.descendants):
+        groups = [conventional(node.to_dataset()) for node in nodes]
+        found = {name: ds.variables[name] for ds in reversed(groups) for name in data_of(ds)}
+        if found:
+            return dict(list(found.items())[:MOST_VARIABLES])
+    return {}
+
+
+def _variable(name: str, variable: xr.Variable) -> dict[str, Any]:
+    return {
+        "name": name,
+        "title": str(variable.attrs.get("long_name", variable.attrs.get("standard_name", "")))[:200],
+        "units": str(variable.attrs.get("units", ""))[:80],
+        "dims": [str(dim) for dim in variable.dims],
+    }
 
 
 def _axis(subject: Subject, axis: Axis) -> dict[str, Any]:
@@ -50,7 +57,7 @@ def _axis(subject: Subject, axis: Axis) -> dict[str, Any]:
         "name": name,
         "range": f"{low},{high}" if low else "",
         "size": axis.size,
-        "is_time": axis.is_time,
+        "is_time": axis.is_time and bool(axis.calendar),
         "units": axis.units[:80],
         "is_longitude": name == lone_axis(subject, "longitude"),
     }
