@@ -7,9 +7,11 @@ import xarray as xr
 
 POINTERS = (
     "coordinates", "bounds", "climatology", "grid_mapping", "formula_terms", "mesh", "node_coordinates",
-    "face_coordinates", "edge_coordinates", "face_node_connectivity",
+    "face_coordinates", "edge_coordinates",
 )  # fmt: skip
 """Attributes that name what a variable cannot be understood without."""
+CONNECTIVITY = "_connectivity"
+"""How attributes of a mesh end that name which cells, edges and nodes are neighbours."""
 MEASURES = ("cell_measures", "ancillary_variables")
 """Attributes that name what is worth having beside a variable where it lies on the same places."""
 
@@ -41,7 +43,7 @@ def data_of(ds: xr.Dataset) -> list[str]:
     pointed = {
         word
         for variable in ds.variables.values()
-        for key in POINTERS
+        for key in (*POINTERS, *_connections(variable))
         for word in _words(variable.attrs.get(key, variable.encoding.get(key)))
     }
     meshes = {str(name) for name, variable in ds.variables.items() if variable.attrs.get("cf_role") == "mesh_topology"}
@@ -66,12 +68,16 @@ def _pointed(variables: Mapping[str, xr.Variable], variable: xr.Variable, dims: 
     for dim in variable.dims:
         if dim in variables and dim in variables[str(dim)].dims:
             yield str(dim)
-    for key in POINTERS:
+    for key in (*POINTERS, *_connections(variable)):
         yield from (word for word in _words(variable.attrs.get(key)) if word in variables)
     for key in MEASURES:
         yield from (
             word for word in _words(variable.attrs.get(key)) if word in variables and dims >= set(variables[word].dims)
         )
+
+
+def _connections(variable: xr.Variable) -> list[str]:
+    return [key for key in map(str, variable.attrs) if key.endswith(CONNECTIVITY)]
 
 
 def _words(value: object) -> list[str]:

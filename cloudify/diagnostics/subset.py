@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 import xarray as xr
 
-from cloudify.datasets.companions import data_of, one_of_each, with_companions
+from cloudify.datasets.companions import CONNECTIVITY, data_of, one_of_each, with_companions
 from cloudify.datasets.grid import conventional
 from cloudify.datasets.opened import Opened
 from cloudify.datasets.stored import stored_form
@@ -197,7 +197,7 @@ def _without_stale_mesh(written: dict[str, xr.Variable], along: Mapping[str, Arr
         attrs = dict(mesh.attrs)
         nodes = str(attrs.get("node_coordinates", "")).split()
         has_all_nodes = not any(dim in along for node in nodes if node in written for dim in written[node].dims)
-        for key in [key for key in attrs if key.endswith("_connectivity")]:
+        for key in [key for key in attrs if str(key).endswith(CONNECTIVITY)]:
             if along and not (key == "face_node_connectivity" and has_all_nodes):
                 kept.pop(str(attrs.pop(key)), None)
         kept[name] = xr.Variable(mesh.dims, mesh._data, attrs, mesh.encoding, fastpath=True)  # noqa: SLF001  # stays lazy

@@ -123,7 +123,7 @@ class Subsets:
 
     def _check_version(self, opened: Opened) -> None:
         if self._lookup.has_changed(opened.entry.id, opened):
-            raise SourceChangedError("subset")
+            raise SourceChangedError(opened.entry.id, "a part of")
 
     @staticmethod
     def _name(dataset_id: str, opened: Opened, asked: SubsetRequest) -> str:

@@ -325,6 +325,7 @@ def test_connectivity_of_a_mesh_goes_where_cells_do(url: str) -> None:
         np.testing.assert_array_equal(found["example_C4_face_nodes"][:], file["example_C4_face_nodes"][:][cells])
         np.testing.assert_array_equal(found["example_C4_node_x"][:], file["example_C4_node_x"][:])
         assert "example_C4_face_links" not in found.variables
+        assert "example_C4_face_links" in nc(url, "mesh/subset.nc").variables
         assert "face_face_connectivity" not in found["example_C4"].ncattrs()
 
 
@@ -607,6 +608,31 @@ def test_what_many_ask_for_at_once_is_written_once(
         answers = list(pool.map(lambda _: get(f"{root}/datasets", "winds/subset.nc").content, range(64)))
     assert len(set(answers)) == 1
     assert len(written) == 1
+
+
+def test_a_source_that_changes_while_its_part_is_written_gives_no_mix(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    winds(tmp_path / "winds.nc")
+    write = subsets.write_netcdf
+
+    def change(plan: Any, path: Path, origin: str) -> None:
+        write(plan, path, origin)
+        with netCDF4.Dataset(tmp_path / "new.nc", "w") as file:
+            file.createDimension("x", 2)
+            file.createVariable("u", "f4", ("x",))[:] = [1, 2]
+        (tmp_path / "new.nc").replace(tmp_path / "winds.nc")
+
+    entry = Entry("winds", "netcdf", str(tmp_path / "winds.nc"))
+    settings = Settings(data_dir=tmp_path / "data", token_check_s=0)
+    with running(Server(Catalog((entry,)), settings=settings).app) as root:
+        with monkeypatch.context() as patch:
+            patch.setattr(subsets, "write_netcdf", change)
+            refused = get(f"{root}/datasets", "winds/subset.nc")
+        assert (refused.status_code, refused.json()["type"]) == (502, "urn:cloudify:problems/source-changed")
+        assert not list((tmp_path / "data" / "subsets").iterdir())
+        with nc(f"{root}/datasets", "winds/subset.nc") as found:
+            assert found["u"][:].tolist() == [1, 2]
 
 
 def test_examples_of_the_documentation_answer(demo: Any) -> None:
