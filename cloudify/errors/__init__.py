@@ -22,11 +22,13 @@
     │   ├── TooManyChunksError
     │   ├── PictureTooLargeError
     │   ├── DiagnosticTooLargeError
-    │   └── ResultTooLargeError
+    │   ├── ResultTooLargeError
+    │   └── SubsetTooLargeError
     ├── BusyError                 not now; ask again
     │   ├── ClusterUnavailableError
     │   ├── DeadlineError
     │   ├── DrawingBusyError
+    │   ├── NoRoomError           a file that cannot be written for want of disk
     │   ├── NotReadyError
     │   └── QueueFullError
     ├── RefusedHostError          a Host this server does not answer to
@@ -76,6 +78,7 @@ from cloudify.errors.requests import (
     DrawingTooSlowError,
     MangledKeyError,
     NoMapError,
+    NoRoomError,
     NoSourceFileError,
     NoStoredBytesError,
     NotReadyError,
@@ -83,6 +86,7 @@ from cloudify.errors.requests import (
     QueueFullError,
     RefusedHostError,
     ResultTooLargeError,
+    SubsetTooLargeError,
     TooManyChunksError,
     TooSlowError,
     UnknownColormapError,
@@ -129,6 +133,7 @@ __all__ = [
     "MangledKeyError",
     "MissingMainGuardError",
     "NoMapError",
+    "NoRoomError",
     "NoSourceFileError",
     "NoStoredBytesError",
     "NotFoundError",
@@ -140,6 +145,7 @@ __all__ = [
     "ResultTooLargeError",
     "SourceChangedError",
     "SourceError",
+    "SubsetTooLargeError",
     "TooLargeError",
     "TooManyChunksError",
     "TooSlowError",

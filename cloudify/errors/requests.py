@@ -242,9 +242,35 @@ class ResultTooLargeError(TooLargeError):
 
     code = "result-too-large"
 
-    def __init__(self, values: int, limit: int) -> None:
+    def __init__(self, values: int, limit: int, instead: str = "f=nc") -> None:
         super().__init__(
-            f"the result has {values} values, more than the {limit} that are written as text; ask for f=nc"
+            f"the result has {values} values, more than the {limit} that are written as text; ask for {instead}"
+        )
+
+
+class SubsetTooLargeError(TooLargeError):
+    """A subset of more bytes than the limit allows."""
+
+    code = "subset-too-large"
+
+    def __init__(self, nbytes: int, limit_nbytes: int) -> None:
+        super().__init__(
+            f"this subset is about {nbytes} bytes ({nbytes / 2**20:.3g} MiB) of values, above the limit of"
+            f" {limit_nbytes}; select less with var=, time=lo,hi or bbox=w,s,e,n, or open the dataset at"
+            " .../zarr and read what you need"
+        )
+
+
+class NoRoomError(BusyError):
+    """A file that the server cannot write: its disk is full, or its folder is closed to it."""
+
+    code = "no-room"
+    retry_after_s = 60
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"the server has no room for the file of this subset ({reason}); ask for less, or as csv or json, or open "
+            "the dataset at .../zarr"
         )
 
 

@@ -6,11 +6,11 @@ from starlette.types import Scope
 
 _DIAGNOSTIC = "groupby/[^/]+/[^/]+/[^/]+/"
 _BYTES = re.compile(
-    rf"/datasets/[^/]+/(?:(?:{_DIAGNOSTIC})?zarr/|kerchunk(?:/|\.json$|$)|source\.nc$)",
+    rf"/datasets/[^/]+/(?:(?:{_DIAGNOSTIC})?zarr/|kerchunk(?:/|\.json$|$)|source\.nc$|subset\.nc$)",
     re.DOTALL,
 )
 
 
 def is_byte_path(scope: Scope) -> bool:
-    """Whether a request is for `cloudify.http.bytes`, which knows HEAD, ranges and codings by itself."""
+    """Whether a request is for bytes in parts (`cloudify.http.bodies`), which know HEAD, ranges and codings."""
     return scope["type"] == "http" and _BYTES.match(scope["path"]) is not None

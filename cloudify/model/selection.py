@@ -55,6 +55,8 @@ class Pick:
     low: Bound
     high: Bound | None = None
     """None for a single value."""
+    written: str = ""
+    """The whole of it as it was written, where that was not ``coord/value``."""
 
     @property
     def text(self) -> str:
@@ -69,6 +71,11 @@ def is_date(text: str) -> bool:
     (True, True, False)
     """
     return len(text) <= MAX_LENGTH and re.fullmatch(_DATE, text) is not None
+
+
+def bound_of(text: str) -> Bound | None:
+    """Read a number or a date; None for anything else."""
+    return Bound(text) if len(text) <= MAX_LENGTH and re.fullmatch(_BOUND, text) else None
 
 
 def parse_selection(text: str) -> tuple[Pick, ...]:
