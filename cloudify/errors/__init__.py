@@ -54,6 +54,14 @@ A class has a stable ``code`` (the end of a problem's ``type``) and a message th
 The HTTP status is looked up by family in :mod:`cloudify.http.problems`.
 """
 
+from cloudify.errors.busy import (
+    ClusterUnavailableError,
+    DeadlineError,
+    DrawingBusyError,
+    NoRoomError,
+    NotReadyError,
+    QueueFullError,
+)
 from cloudify.errors.families import (
     SUGGEST_AMONG,
     BusyError,
@@ -70,20 +78,14 @@ from cloudify.errors.requests import (
     BadSelectionError,
     BodyTooLargeError,
     ChunkTooLargeError,
-    ClusterUnavailableError,
-    DeadlineError,
     DiagnosticTooLargeError,
-    DrawingBusyError,
     DrawingFailedError,
     DrawingTooSlowError,
     MangledKeyError,
     NoMapError,
-    NoRoomError,
     NoSourceFileError,
     NoStoredBytesError,
-    NotReadyError,
     PictureTooLargeError,
-    QueueFullError,
     RefusedHostError,
     ResultTooLargeError,
     SubsetTooLargeError,
