@@ -33,6 +33,7 @@
     │   ├── BadOptionError
     │   ├── BadSelectionError
     │   ├── NoMapError
+    │   ├── NoPlaceError
     │   ├── DrawingFailedError
     │   ├── DrawingTooSlowError
     │   ├── TooSlowError
@@ -73,6 +74,7 @@ from cloudify.errors.requests import (
     DrawingTooSlowError,
     MangledKeyError,
     NoMapError,
+    NoPlaceError,
     NoSourceFileError,
     NoStoredBytesError,
     NotReadyError,
@@ -125,6 +127,7 @@ __all__ = [
     "MangledKeyError",
     "MissingMainGuardError",
     "NoMapError",
+    "NoPlaceError",
     "NoSourceFileError",
     "NoStoredBytesError",
     "NotFoundError",
