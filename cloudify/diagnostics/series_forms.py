@@ -82,7 +82,9 @@ def place_text(series: Series) -> str:
 def _where_text(where: Spot | Patch | None) -> list[str]:
     if isinstance(where, Spot):
         away = "" if where.distance_km is None else f", {where.distance_km:.1f} km away"
-        return [f"at {where.lon:.6g}, {where.lat:.6g}\N{DEGREE SIGN}{away}"]
+        lon = (where.lon + 180.0) % 360.0 - 180.0
+        north, east = "N" if where.lat >= 0 else "S", "E" if lon >= 0 else "W"
+        return [f"at {abs(where.lat):.6g}\N{DEGREE SIGN}{north} {abs(lon):.6g}\N{DEGREE SIGN}{east}{away}"]
     if where is None:
         return []
     region = where.region

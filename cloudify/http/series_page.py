@@ -15,6 +15,8 @@ ROWS = 200
 """Most rows of the table."""
 LISTED = ("lon", "lat", "distance_km", "cells", "cells_with_values", "area_km2", "weights", "calendar")
 """Members of a series' document that the page names."""
+_FEW = 2
+"""Values that are marked in the chart, as a line between so few is hard to see."""
 
 
 def chart(found: Series) -> LineDrawing:
@@ -26,6 +28,7 @@ def chart(found: Series) -> LineDrawing:
     return LineDrawing(
         _numbers(found)[::step], found.values.astype(np.float64)[None, ::step], caption,
         x_label=f"{name} [{axis.units}]" if axis.units else name, is_time=axis.is_time and bool(axis.calendar),
+        as_points=found.values.size <= _FEW,
     )  # fmt: skip
 
 
@@ -38,9 +41,9 @@ def shown(found: Series) -> bytes:
         "place": place_text(found),
         "units": _units(found),
         "columns": [key_of(found), found.subject.name],
-        "rows": [[_text(item) for item in row] for row in rows],
+        "rows": [[_label(found, label), _text(value)] for label, value in rows],
         "size": found.values.size,
-        "facts": [[name.replace("_", " "), _text(said[name])] for name in LISTED if said.get(name) is not None],
+        "facts": [[name.replace("_", " "), _text(said[name], 12)] for name in LISTED if said.get(name) is not None],
     }
     return json.dumps(page).encode()
 
@@ -58,7 +61,12 @@ def _units(found: Series) -> str:
     return "" if units == "1" else units
 
 
-def _text(item: Any) -> str:  # noqa: ANN401  # what JSON can say
+def _label(found: Series, label: Any) -> str:  # noqa: ANN401  # what JSON can say
+    text = _text(label, 12)
+    return text.replace("T", " ") if found.line.axis.is_time else text
+
+
+def _text(item: Any, digits: int = 6) -> str:  # noqa: ANN401
     if item is None:
         return "missing"
-    return f"{item:.6g}" if isinstance(item, float) else str(item).replace("T", " ", 1)
+    return f"{item:.{digits}g}" if isinstance(item, float) else str(item)

@@ -17,6 +17,8 @@ from cloudify.http.routing import PublicRoute
 from cloudify.http.series import FORMS, MEDIA_TYPES, SeriesReader, read_form, read_request
 from cloudify.settings import Settings, load_settings
 
+CHANGED = ("lon", "lat", "bbox")
+"""What the page has a field for."""
 SAFE = {"content-security-policy": "default-src 'none'; style-src 'unsafe-inline'"}
 """For a picture that is opened by itself."""
 
@@ -52,6 +54,8 @@ class SeriesPlugin(Plugin):
                 request.scope,
                 dataset_id=dataset_id,
                 variable=var,
+                fields=[(name, query[name]) for name in CHANGED if name in query],
+                kept=[(name, text) for name, text in query.items() if name not in CHANGED],
                 links={known: urlencode({**query, "f": known}) for known in FORMS if known != "html"},
                 url=f"{root_url(request, self.settings)}{quote(request.url.path)}",
                 **json.loads(made.body),

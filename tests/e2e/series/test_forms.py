@@ -151,7 +151,8 @@ def test_a_browser_gets_a_page_with_the_chart_and_links(url: str) -> None:
     assert "240 values in K, of which the first 200 are shown" in page.text
     assert page.text.count("<tr>") == 201
     assert "<dt>calendar</dt><dd>360_day</dd>" in page.text
-    assert "at 264.375, 42.5\N{DEGREE SIGN}, " in page.text
+    assert "at 42.5\N{DEGREE SIGN}N 95.625\N{DEGREE SIGN}W, 75.7 km away" in page.text
+    assert re.findall(r'<input name="(\w+)" value="([^"]*)"', page.text) == [("lon", "-95"), ("lat", "42")]
     source = re.search(r'<img alt="[^"]*" src="([^"]+)"', page.text)
     assert source
     assert source[1].endswith("f=svg")
