@@ -85,7 +85,7 @@ def places_of(subject: Subject, line: Line) -> dict[str, Any]:
 
 
 def plain(values: Array) -> list[Any]:
-    """Return values as JSON has them: times as ISO text, what is no finite number and no time as None.
+    """Return values as JSON has them: times as ISO text, durations in seconds, what is no number and no time as None.
 
     >>> plain(np.array([1.5, np.nan])), plain(np.array(["2005-01-16T12:00", "NaT"], "M8[ns]"))
     ([1.5, None], ['2005-01-16T12:00:00', None])
@@ -95,6 +95,8 @@ def plain(values: Array) -> list[Any]:
         seconds = flat.astype("M8[s]")
         texts = np.datetime_as_string(seconds if (seconds == flat)[~np.isnat(flat)].all() else flat)
         return [None if text == "NaT" else str(text) for text in texts]
+    if flat.dtype.kind == "m":
+        flat = flat / np.timedelta64(1, "s")
     return [_plain(item) for item in flat.tolist()]
 
 
@@ -103,6 +105,8 @@ def _plain(item: object) -> object:
         return item.isoformat()
     if isinstance(item, float):
         return item if np.isfinite(item) else None
+    if isinstance(item, bytes):
+        return item.decode("utf-8", "replace")
     return item if item is None or isinstance(item, bool | int) else str(item)
 
 

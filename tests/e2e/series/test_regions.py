@@ -123,3 +123,11 @@ def test_without_cells_points_count_the_same_and_their_area_is_not_known() -> No
     with running(Server({"a": ds.assign_coords(time=np.arange(2).astype("M8[ns]"))}).app) as url:
         said = get(url, "a/series/v", bbox="0,40,10,70")
     assert (said["values"], said["weights"], said["area_km2"], said["cells"]) == ([3.0, 4.0], "equal", None, 3)
+
+
+def test_the_order_of_dimensions_does_not_matter() -> None:
+    ds = made()
+    with running(Server({"a": ds, "b": ds.transpose("lon", "time", "lat")}).app) as url:
+        for query in ({"bbox": "80,20,190,90"}, {"polygon": "80 -40,190 -40,100 89"}, {"lon": "100", "lat": "25"}):
+            assert get(url, "a/series/v", **query) == get(url, "b/series/v", **query)
+        assert get(url, "b/series/v", lon="100", lat="25")["values"] == [30.0]

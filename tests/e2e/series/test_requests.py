@@ -172,3 +172,23 @@ def test_a_polygon_has_at_most_a_thousand_vertices(small: str) -> None:
         answer = get(small, "a/series/t", urlencode({"polygon": ring}))
         assert answer.status_code == status, answer.text
         assert status == 200 or "the most is 1000: simplify it" in answer.json()["detail"]
+
+
+def test_coordinates_of_any_kind_are_written() -> None:
+    coords: dict[str, Any] = {
+        "name": ("name", np.array([b"caf\xc3\xa9", b"\xff"], "S8")),
+        "step": ("step", np.array([6, 12], "m8[h]").astype("m8[ns]")),
+        "values": ("values", ["a", "b"]),
+    }
+    data = {f"of_{name}": (name, np.array([True, False])) for name in coords}
+    with running(Server({"a": xr.Dataset(data, coords)}).app) as url:
+        cases: list[tuple[str, str, list[Any]]] = [
+            ("name", "name", ["caf\xe9", "\ufffd"]),
+            ("step", "step", [21600.0, 43200.0]),
+            ("values", "coordinate", ["a", "b"]),
+        ]
+        for name, key, expected in cases:
+            said = get(url, f"a/series/of_{name}").json()
+            assert (said[key], said["values"], said["along"]) == (expected, [1, 0], name)
+            for form in ("csv", "covjson", "svg", "html"):
+                assert get(url, f"a/series/of_{name}", f"f={form}").status_code == 200
