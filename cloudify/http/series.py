@@ -95,6 +95,9 @@ def read_request(variable: str, query: QueryParams) -> Request:
     valid = query.get("valid", "false")
     if valid not in {"true", "false"}:
         raise BadOptionError(f"valid={valid[:40]!r}: expected true or false")
+    of_places = [name for name in ("max_distance_km", "valid") if name in query]
+    if of_places and not isinstance(where, Place):
+        raise BadOptionError(f"{of_places[0]} is said of the nearest cell: it goes with lon= and lat=")
     return Request(variable, where, picks, _distance(query.get("max_distance_km")), valid == "true")
 
 

@@ -135,6 +135,8 @@ def test_a_selection_means_the_same_as_in_a_plot(
         ("t?polygon=-170 0,170 0,170 10,-170 10", 422, "across the date line write -190"),
         ("t?lon=1&lat=1&max_distance_km=-1", 422, "a number of kilometres"),
         ("t?lon=1&lat=1&valid=1", 422, "expected true or false"),
+        ("t?bbox=0,0,20,20&valid=true", 422, "valid is said of the nearest cell"),
+        ("t?bbox=0,0,20,20&max_distance_km=5", 422, "max_distance_km is said of the nearest cell"),
         ("t?lon=1&lat=1&f=nc", 422, "there are json, csv, covjson, svg, html"),
         ("t?lon=1&lat=1&depth=5", 422, "has no coordinate 'depth'"),
         ("t?lon=1&lat=1&lev=0,600", 422, "several series along 'time'"),
