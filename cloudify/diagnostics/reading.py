@@ -6,14 +6,13 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from cloudify.diagnostics.blocks import BLOCK_NBYTES, plain
 from cloudify.errors import DiagnosticTooLargeError
 from cloudify.model.stop import go_on
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Index = int | slice
 
-BLOCK_NBYTES = 2**24
-"""About how much of the source is read at once."""
 RUNS = 4
 """Most pieces along a dimension that are read one by one; what lies between those that are near is read with them."""
 NEAR = 64
@@ -70,15 +69,8 @@ def blocks(variable: xr.DataArray, part: Mapping[str, Index], dim: str, span: sl
         go_on()
         end = min(span.stop, (start // step + 1) * step)
         block = variable.isel({**part, dim: slice(start, end)})
-        yield slice(start, end), np.moveaxis(native(block.to_numpy()), block.get_axis_num(dim), 0)
+        yield slice(start, end), np.moveaxis(plain(block.to_numpy()), block.get_axis_num(dim), 0)
         start = end
-
-
-def native(values: Array) -> Array:
-    """Return values of a type that can be computed with: of this machine's byte order, no truth values."""
-    if values.dtype.kind == "b":
-        return values.astype(np.int8)
-    return values.astype(values.dtype.newbyteorder("="), copy=False)
 
 
 def runs(places: Array, chunk: int) -> list[slice]:

@@ -12,7 +12,8 @@ from cloudify.datasets.opened import Opened
 from cloudify.datasets.sphere import distances_km
 from cloudify.datasets.subject import Subject
 from cloudify.diagnostics.along import Line
-from cloudify.diagnostics.reading import check_nbytes, native, touched_nbytes
+from cloudify.diagnostics.blocks import plain
+from cloudify.diagnostics.reading import check_nbytes, touched_nbytes
 from cloudify.errors import BadSelectionError, NoMapError, NoPlaceError
 from cloudify.model.region import Place
 
@@ -61,7 +62,7 @@ def nearest_cell_with_value(
     part = {**line.others, line.axis.dim: int(line.span.start)}
     check_nbytes(touched_nbytes(subject.variable, part), limit_nbytes)
     field = subject.variable.isel(part).transpose(*centres.dims)
-    cells = np.flatnonzero(np.isfinite(native(field.to_numpy())))
+    cells = np.flatnonzero(np.isfinite(plain(field.to_numpy())))
     if not cells.size:
         raise BadSelectionError(f"no cell of {subject.name!r} has a value there; ask without valid=true")
     return _cell(subject, centres, centres.nearest_of(cells, place.lon, place.lat), place)
