@@ -37,6 +37,7 @@
     │   ├── BadOptionError
     │   ├── BadSelectionError
     │   ├── NoMapError
+    │   ├── NoPlaceError
     │   ├── DrawingFailedError
     │   ├── DrawingTooSlowError
     │   ├── TooSlowError
@@ -83,6 +84,7 @@ from cloudify.errors.requests import (
     DrawingTooSlowError,
     MangledKeyError,
     NoMapError,
+    NoPlaceError,
     NoSourceFileError,
     NoStoredBytesError,
     PictureTooLargeError,
@@ -135,6 +137,7 @@ __all__ = [
     "MangledKeyError",
     "MissingMainGuardError",
     "NoMapError",
+    "NoPlaceError",
     "NoRoomError",
     "NoSourceFileError",
     "NoStoredBytesError",

@@ -137,7 +137,17 @@ class NoMapError(ImpossibleError):
     code = "no-map"
 
     def __init__(self, name: str, reason: str) -> None:
+        self.reason = reason
         super().__init__(f"no map of {quote(name)}: {reason}; the kinds line and hist need no map")
+
+
+class NoPlaceError(ImpossibleError):
+    """A variable whose values lie nowhere that is known."""
+
+    code = "no-place"
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"nothing of {quote(name)} can be found by its place: {reason}")
 
 
 class BadSelectionError(ImpossibleError):

@@ -13,6 +13,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from cloudify.datasets.cells import Cells
+from cloudify.datasets.sphere import unit_vectors
 from cloudify.model.stop import go_on
 from cloudify.pictures.view import Array
 
@@ -125,12 +126,6 @@ def _mean_run(table: Table) -> float:
     beginnings = shown.copy()
     beginnings[:, 1:] &= table[:, 1:] != table[:, :-1]
     return int(np.count_nonzero(shown)) / max(1, int(np.count_nonzero(beginnings))) or 1.0
-
-
-def unit_vectors(lon: Array, lat: Array) -> Array:
-    """Return points on the unit sphere, of shape (..., 3)."""
-    x, y = np.radians(lon), np.radians(lat)
-    return np.stack([np.cos(y) * np.cos(x), np.cos(y) * np.sin(x), np.sin(y)], axis=-1)
 
 
 def _turned(lons: Array, first: float) -> Array:
