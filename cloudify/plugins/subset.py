@@ -26,7 +26,7 @@ QUERY = query(
     time="lo,hi, a value, first, latest, last-30d or last-12",
     bbox="w,s,e,n",
     estimate="true: how large it would be",
-    units="true: the units behind the names of a CSV",
+    units="true: a CSV begins with a line of units",
 )
 
 
