@@ -13,4 +13,10 @@ _BYTES = re.compile(
 
 def is_byte_path(scope: Scope) -> bool:
     """Whether a request is for bytes in parts (`cloudify.http.bodies`), which know HEAD, ranges and codings."""
-    return scope["type"] == "http" and _BYTES.match(scope["path"]) is not None
+    return scope["type"] == "http" and _BYTES.match(_path(scope)) is not None
+
+
+def _path(scope: Scope) -> str:
+    """Return the path below where the application is mounted."""
+    path: str = scope["path"]
+    return path.removeprefix(scope.get("root_path", ""))

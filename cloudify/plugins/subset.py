@@ -1,5 +1,7 @@
 """``GET,HEAD /datasets/{dataset_id}/subset.{nc,csv,json}``: a part of a dataset; ``/subset``: a form for it."""
 
+from functools import partial
+
 from fastapi import APIRouter
 from pydantic import ConfigDict, Field
 from starlette.requests import Request
@@ -24,7 +26,7 @@ QUERY = query(
     time="lo,hi, a value, first, latest, last-30d or last-12",
     bbox="w,s,e,n",
     estimate="true: how large it would be",
-    units="true: the units behind the names of a CSV",
+    units="true: a CSV begins with a line of units",
 )
 
 
@@ -67,8 +69,8 @@ class SubsetPlugin(Plugin):
 
         path = "/datasets/{dataset_id}/subset"
         router.add_api_route(f"{path}.{{form}}", download, response_class=Response, openapi_extra=QUERY)
-        # the byte path is asked for HEAD as it is
-        router.add_api_route(f"{path}.{{form}}", download, methods=["HEAD"], include_in_schema=False)
+        # files know HEAD by themselves, so it comes as it is
+        router.add_api_route(f"{path}.nc", partial(download, form="nc"), methods=["HEAD"], include_in_schema=False)
         router.add_api_route(path, choose, response_class=Response)
         return router
 

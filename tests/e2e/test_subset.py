@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+import xpublish
 
 from cloudify import Server
 from cloudify.catalog.catalog import Catalog
@@ -557,6 +558,17 @@ def test_objects_of_host_scripts_are_written_as_stores_hold_them(tmp_path: Path)
         refused = get(url, "z/subset.nc")
         assert (refused.status_code, ".../zarr" in refused.json()["detail"]) == (422, True)
     assert [path.suffix for path in (tmp_path / "subsets").iterdir()] == [".nc", ".nc"]
+
+
+def test_a_plain_rest_answers_head_and_get_alike(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("CLOUDIFY_DATA_DIR", str(tmp_path))
+    with running(xpublish.Rest({"a": xr.Dataset({"t": ("x", [1.0, 2.0])})}).app) as root:
+        for path in ("subset.nc", "subset.csv?x=1", "subset.json", "subset", "subset.nc?x=7", "subset.xls"):
+            head, whole = (httpx.request(verb, f"{root}/datasets/a/{path}") for verb in ("HEAD", "GET"))
+            assert (head.status_code, head.headers["content-length"]) == (whole.status_code, str(len(whole.content)))
+            assert not head.content
+            assert whole.status_code == (422 if path in {"subset.nc?x=7", "subset.xls"} else 200)
+        assert httpx.post(f"{root}/datasets/a/subset.nc").status_code == 405
 
 
 def test_a_full_disk_is_said_and_nothing_is_left(start: Any) -> None:
