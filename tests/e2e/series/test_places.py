@@ -159,7 +159,7 @@ def test_64_places_at_once_are_each_their_own(url: str, truths: dict[str, Truth]
 
 
 def test_what_many_ask_for_at_once_is_read_together() -> None:
-    """Not 64 times four chunks; who comes just when it is done, and before it is kept, has it read again."""
+    """Not 64 times four chunks."""
     made: list[Any] = []
     with running(Server({"a": chunked(made)}).app) as url, ThreadPoolExecutor(64) as pool:
         answers = list(pool.map(lambda _: get(url, "a/series/v", "lon=0&lat=0").content, range(64)))
