@@ -71,6 +71,9 @@ class Settings(BaseSettings):
     diagnostic_timeout_s: float = Field(
         60.0, gt=0, description="longest time for computing a diagnostic, a series or a subset"
     )
+    max_subset_nbytes: int = Field(
+        2048 * MIB, ge=1, description="most values, in bytes of memory, that a downloaded subset may have"
+    )
     kept_nbytes: int = Field(1024 * MIB, ge=0, description="files under data_dir that can be made again, each kind")
     read_threads: int = Field(16, ge=1, description="reads of chunks at once in one process")
     queue: int = Field(
