@@ -2,17 +2,19 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import xarray as xr
-from scipy.spatial import cKDTree
 
 from cloudify.datasets.cells import cells_of
 from cloudify.datasets.grid import in_degrees
 from cloudify.datasets.opened import Opened
 from cloudify.datasets.sphere import distances_km, unit_vectors
 from cloudify.datasets.subject import Subject
+
+if TYPE_CHECKING:
+    from scipy.spatial import cKDTree
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -66,8 +68,10 @@ class Centres:
         return None if place is None else int(cells[place])
 
     @cached_property
-    def _tree(self) -> tuple[Array, cKDTree]:
+    def _tree(self) -> "tuple[Array, cKDTree]":
         """The cells that have a place, and a tree of them: made when it is first needed."""
+        from scipy.spatial import cKDTree  # noqa: PLC0415  # a tenth of a second, for those who look for cells
+
         usable = np.flatnonzero(np.isfinite(self.lon) & np.isfinite(self.lat))
         return usable, cKDTree(unit_vectors(self.lon[usable], self.lat[usable]))
 

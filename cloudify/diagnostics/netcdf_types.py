@@ -4,7 +4,6 @@ import json
 import re
 from typing import Any, Final
 
-import netCDF4
 import numpy as np
 
 from cloudify.errors import BadOptionError
@@ -71,7 +70,11 @@ def default_fill(dtype: np.dtype[Any] | type[str]) -> Any:  # noqa: ANN401
     """Return what netCDF itself takes for a missing value of a type."""
     if isinstance(dtype, type):
         return ""
-    return b"\0" if dtype.kind == "S" else dtype.type(netCDF4.default_fillvals[dtype.str[1:]])
+    if dtype.kind == "S":
+        return b"\0"
+    from netCDF4 import default_fillvals  # noqa: PLC0415  # a library to load, for those who write files
+
+    return dtype.type(default_fillvals[dtype.str[1:]])
 
 
 def attribute(value: object) -> Any:  # noqa: ANN401  # what netCDF4 takes

@@ -8,9 +8,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from math import prod
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-import netCDF4
 import numpy as np
 import xarray as xr
 from xarray.backends.netCDF4_ import NETCDF4_PYTHON_LOCK
@@ -28,6 +27,9 @@ from cloudify.diagnostics.netcdf_types import (
 from cloudify.diagnostics.parts import block_shape, blocks, chunk_of
 from cloudify.diagnostics.subset import Plan
 from cloudify.errors import BadOptionError, NoRoomError
+
+if TYPE_CHECKING:
+    import netCDF4
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Type = np.dtype[Any] | type[str]
@@ -54,6 +56,8 @@ def write_netcdf(plan: Plan, path: Path, origin: str) -> None:
     BadOptionError
         If netCDF cannot hold a variable.
     """
+    import netCDF4  # noqa: PLC0415  # a library to load, for those who write files
+
     types = {name: type_of(name, variable.dtype) for name, variable in plan.variables.items()}
     with _writing():
         file = netCDF4.Dataset(path, "w", clobber=True)
@@ -87,7 +91,7 @@ def missing(plan: Plan, name: str, dtype: Type) -> Any:  # noqa: ANN401  # of th
     return default_fill(dtype) if fill is None and plan.mask_of(name) is not None else fill
 
 
-def _define_all(file: netCDF4.Dataset, plan: Plan, types: Mapping[str, Type], origin: str) -> None:
+def _define_all(file: "netCDF4.Dataset", plan: Plan, types: Mapping[str, Type], origin: str) -> None:
     file.setncatts(_attrs({**plan.attrs, "history": _history(plan.attrs.get("history"), origin)}))
     for name in plan.variables:
         try:
@@ -96,7 +100,7 @@ def _define_all(file: netCDF4.Dataset, plan: Plan, types: Mapping[str, Type], or
             raise BadOptionError(f"netCDF cannot hold {name!r} ({str(error)[:100]}); it is at .../zarr") from error
 
 
-def _define(file: netCDF4.Dataset, plan: Plan, name: str, dtype: Type) -> None:
+def _define(file: "netCDF4.Dataset", plan: Plan, name: str, dtype: Type) -> None:
     variable, shape = plan.variables[name], plan.shape(name)
     for dim, size in zip(variable.dims, shape, strict=True):
         if dim not in file.dimensions:

@@ -7,15 +7,17 @@ neighbours are.
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-from scipy.spatial import cKDTree
 
 from cloudify.datasets.cells import Cells
 from cloudify.datasets.sphere import unit_vectors
 from cloudify.model.stop import go_on
 from cloudify.pictures.view import Array
+
+if TYPE_CHECKING:
+    from scipy.spatial import cKDTree
 
 NONE = -1
 """In a table: no cell is here."""
@@ -56,7 +58,7 @@ class Near:
     """The numbers of those that have a place."""
     centres: Array
     """Their unit vectors."""
-    tree: cKDTree
+    tree: "cKDTree"
 
     @cached_property
     def reach(self) -> float:
@@ -91,6 +93,8 @@ def near_of(cells: Cells) -> Near | None:
     """Arrange the cells of a grid; None of axes, along which nothing needs to be looked for."""
     if cells.kind == "axes":
         return None
+    from scipy.spatial import cKDTree  # noqa: PLC0415  # a tenth of a second, for those who look for cells
+
     usable = np.flatnonzero(np.isfinite(cells.lon) & np.isfinite(cells.lat))
     centres = unit_vectors(cells.lon[usable], cells.lat[usable])
     return Near(cells, usable, centres, cKDTree(centres))
