@@ -15,23 +15,41 @@ from pathlib import Path
 
 import httpx
 
-from benchmarks import groups, pictures, stored_chunk
+from benchmarks import clients, computed, documents, groups, kept, pictures, start, stored
 from benchmarks.failures import MissingProgramError, RowError
 from benchmarks.processes import end_on_sigterm
 from benchmarks.report import cores, table, today, versions, without_places
-from benchmarks.rows import Effort, Figures, Outcome, Row
+from benchmarks.rows import Effort, Figures, Outcome, Row, Target
 
 ROWS: dict[str, Row] = {
-    "stored-chunk": stored_chunk.ROW,
+    "stored-chunk": stored.SMALL_ROW,
+    "large-chunk": stored.LARGE_ROW,
+    "computed-cached": kept.ROW,
+    "metadata": documents.PLAIN_ROW,
+    "metadata-zstd": documents.ZSTD_ROW,
+    "not-found": documents.ABSENT_ROW,
+    "xarray-load": clients.FSSPEC_ROW,
+    "xarray-load-obstore": clients.OBSTORE_ROW,
+    "computed-chunk": computed.CHUNK_ROW,
+    "computed-growth": computed.GROWTH_ROW,
+    "start": start.ROW,
     "image": pictures.IMAGE_ROW,
     "decorated": pictures.DECORATED_ROW,
     "pictures-at-once": pictures.AT_ONCE_ROW,
     "groupby": groups.MEAN_ROW,
     "groupby-all": groups.ALL_ROW,
 }
-PACKAGES = ("cloudify-xarray", "xpublish", "zarr", "uvicorn", "matplotlib", "pillow")
+PACKAGES = (
+    "cloudify-xarray", "xpublish", "zarr", "xarray", "dask", "uvicorn", "uvloop", "httptools", "fastapi", "fsspec",
+    "obstore", "matplotlib", "pillow",
+)  # fmt: skip
 PROGRAMS = ("nginx", "wrk")
-HEADER = ("row", "peer", "connections", "CPU us/request", "x limit (min to max)", "requests/s", "p50 ms", "p99 ms")
+HEADER = (
+    "row", "peer", "target", "held", "connections", "CPU us/request", "x limit (min to max)", "requests/s", "x limit",
+    "p50 ms", "p99 ms",
+)  # fmt: skip
+TEXTS = 4
+"""Columns of text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +77,10 @@ def write(outcomes: dict[str, Outcome | Failure], effort: Effort) -> str:
     for name, outcome in outcomes.items():
         if isinstance(outcome, Failure):
             verdict = "skipped" if outcome.is_missing_program else "failed"
-            lines.append((name, f"{verdict}: {outcome.reason}", *("" for _ in HEADER[2:])))
+            lines.append(_gap(name, f"{verdict}: {outcome.reason}"))
         else:
-            lines.extend(_line(name, figures) for figures in outcome.figures)
+            lines.extend(_line(name, figures, ROWS[name].targets.get(figures.peer)) for figures in outcome.figures)
+            lines.extend(_gap(name, f"{peer}: {reason}") for peer, reason in outcome.left_out.items())
             subjects.append(f"- `{name}` (limit: {ROWS[name].limit}): {outcome.subject}.\n")
     conditions = (
         f"{cores()} cores shared by server and client, one worker per server, loopback, wrk with one thread; "
@@ -75,26 +94,40 @@ Conditions: {conditions}.
 
 What counts is the CPU time (user and system) of all processes of the server per answered request, as a multiple of the
 limit's in the same round; how far the rounds are apart shows how noisy the machine was. Requests per second and
-latencies are shown, but client and server share the cores.
+latencies are shown, but client and server share the cores. Targets are multiples of the limit; a peer without one is
+there to compare with.
 
-{table(HEADER, lines, texts=2)}
+{table(HEADER, lines, texts=TEXTS)}
 
 {"".join(subjects)}"""
     return without_places(page.rstrip() + "\n")
 
 
-def _line(name: str, figures: Figures) -> Sequence[str]:
-    low, high = figures.ratio_range
+def _line(name: str, figures: Figures, target: Target | None) -> Sequence[str]:
+    low, high = (_multiple(ratio) for ratio in figures.ratio_range)
     return (
         name,
         figures.peer,
+        str(target or ""),
+        "" if target is None else "yes" if target.holds(figures) else "**no**",
         str(figures.connections),
         f"{figures.cpu_us:.0f}",
-        f"{figures.ratio:.1f} ({low:.1f} to {high:.1f})",
-        f"{figures.rate_hz:.0f}",
+        f"{_multiple(figures.ratio)} ({low} to {high})",
+        f"{figures.rate_hz:.{0 if figures.rate_hz >= 10 else 2}f}",  # noqa: PLR2004
+        _multiple(figures.throughput),
         f"{figures.p50_ms:.2f}",
         f"{figures.p99_ms:.2f}",
     )
+
+
+def _multiple(ratio: float) -> str:
+    """Write a multiple with as many digits as are worth reading."""
+    return f"{ratio:.{2 if ratio < 10 else 0}f}"  # noqa: PLR2004
+
+
+def _gap(name: str, reason: str) -> Sequence[str]:
+    """Return the line of what has no figures."""
+    return (name, reason, *("" for _ in HEADER[2:]))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,6 +1,6 @@
 """The least a Python server does: one file's bytes for every request, as a bare ASGI application.
 
-Run as `python constant.py FILE PORT`; uvicorn is set up as `cloudify serve` sets it up.
+Run as `python constant.py FILE STATUS PORT`; uvicorn is set up as `cloudify serve` sets it up.
 """
 
 import sys
@@ -11,22 +11,22 @@ from starlette.types import Receive, Scope, Send
 
 
 class Constant:
-    """ASGI application that answers every request with the same bytes."""
+    """ASGI application that answers every request with the same status and bytes."""
 
-    def __init__(self, body: bytes) -> None:
-        self.body = body
+    def __init__(self, body: bytes, status: int) -> None:
+        self.body, self.status = body, status
         self.headers = [(b"content-type", b"application/octet-stream"), (b"content-length", b"%d" % len(body))]
 
     async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
         """Answer one request."""
-        await send({"type": "http.response.start", "status": 200, "headers": self.headers})
+        await send({"type": "http.response.start", "status": self.status, "headers": self.headers})
         await send({"type": "http.response.body", "body": self.body})
 
 
-def main(file: Path, port: int) -> None:
+def main(file: Path, status: int, port: int) -> None:
     """Serve on the loopback address until SIGTERM."""
     uvicorn.run(
-        Constant(file.read_bytes()),
+        Constant(file.read_bytes(), status),
         port=port,
         http="httptools",
         loop="uvloop",
@@ -39,4 +39,4 @@ def main(file: Path, port: int) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]))
+    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))

@@ -68,7 +68,7 @@ def find_program(name: str) -> str:
 def running(command: Sequence[str], *, url: str, folder: Path) -> Iterator[Running]:
     """Run a server until the block ends.
 
-    It runs in `folder` and without ``CLOUDIFY_*``, so that nobody's settings change what is measured.
+    It runs in `folder`, without settings, files or clusters of whoever runs it: none may change what is measured.
 
     Parameters
     ----------
@@ -83,7 +83,9 @@ def running(command: Sequence[str], *, url: str, folder: Path) -> Iterator[Runni
         If it ends or is silent for too long instead.
     """
     log = folder / "server.log"
-    env = {name: value for name, value in os.environ.items() if not name.startswith("CLOUDIFY_")}
+    ours = ("CLOUDIFY_", "ZARR_ADDRESS")
+    env = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    env["XDG_DATA_HOME"] = str(folder)
     with log.open("wb") as output:
         process = subprocess.Popen(
             command,
@@ -94,7 +96,19 @@ def running(command: Sequence[str], *, url: str, folder: Path) -> Iterator[Runni
         _wait_until_it_answers(process, url, log)
         yield Running(url.rstrip("/"), process, folder)
     finally:
-        _end(process)
+        end(process)
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """End a server that has not ended yet, and its group with it."""
+    if process.poll() is not None:
+        return
+    os.killpg(process.pid, signal.SIGTERM)
+    try:
+        process.wait(END_S)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait(END_S)
 
 
 def cpu_seconds(pids: Iterable[int]) -> float:
@@ -128,9 +142,9 @@ def resident_nbytes(pids: Iterable[int]) -> int:
 
 
 def _wait_until_it_answers(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
-    end = monotonic() + START_S
+    deadline = monotonic() + START_S
     with httpx.Client(trust_env=False) as client:
-        while monotonic() < end:
+        while monotonic() < deadline:
             if process.poll() is not None:
                 raise StartError(f"the server ended with status {process.returncode}: {_last_line(log)}")
             try:
@@ -147,15 +161,3 @@ def _wait_until_it_answers(process: subprocess.Popen[bytes], url: str, log: Path
 def _last_line(log: Path) -> str:
     lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
     return lines[-1][:300] if lines else "it printed nothing"
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """End a server that has not ended yet, and its group with it."""
-    if process.poll() is not None:
-        return
-    os.killpg(process.pid, signal.SIGTERM)
-    try:
-        process.wait(END_S)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait(END_S)

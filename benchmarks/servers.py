@@ -42,8 +42,8 @@ http {{
 
 
 @contextmanager
-def serve(target: Path) -> Iterator[Running]:
-    """Run `cloudify serve` on a file, a folder or a catalog."""
+def serve(target: Path | str) -> Iterator[Running]:
+    """Run `cloudify serve` on a file, a folder, a catalog or an object of a host script."""
     with _cloudify("serve", str(target)) as server:
         yield server
 
@@ -76,10 +76,38 @@ def nginx(root: Path) -> Iterator[Running]:
 
 
 @contextmanager
-def constant(body: Path) -> Iterator[Running]:
+def constant(body: Path, status: int = 200) -> Iterator[Running]:
     """Run a bare ASGI application that answers everything with one file's bytes: the limit of Python."""
+    with _script("constant.py", str(body), str(status)) as server:
+        yield server
+
+
+@contextmanager
+def files(root: Path) -> Iterator[Running]:
+    """Run FastAPI with a ``FileResponse`` for each file below a folder."""
+    with _script("host_files.py", str(root)) as server:
+        yield server
+
+
+@contextmanager
+def host(*arguments: str, python: Path = Path(sys.executable)) -> Iterator[Running]:
+    """Run a host script with a plain ``xpublish.Rest``, with the plugins of the environment of `python`."""
+    with _script("host_rest.py", *arguments, python=python) as server:
+        yield server
+
+
+@contextmanager
+def mixed(store: Path) -> Iterator[Running]:
+    """Run the demo beside a dataset that is computed, both with small caches."""
+    with _script("host_mixed.py", str(store)) as server:
+        yield server
+
+
+@contextmanager
+def _script(name: str, *arguments: str, python: Path = Path(sys.executable)) -> Iterator[Running]:
+    """Run a script of this folder, whose last argument is the port."""
     port = free_port()
-    command = [sys.executable, str(Path(__file__).with_name("constant.py")), str(body), str(port)]
+    command = [str(python), str(Path(__file__).with_name(name)), *arguments, str(port)]
     with _folder() as folder, running(command, url=f"http://{HOST}:{port}/", folder=folder) as server:
         yield server
 

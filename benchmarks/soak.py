@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from time import monotonic
 
-from benchmarks import random_keys
+from benchmarks import generated, mixed, random_keys
 from benchmarks.failures import RowError
 from benchmarks.processes import end_on_sigterm
 from benchmarks.report import table, today, versions, without_places
@@ -17,6 +17,8 @@ from benchmarks.wire import WireError
 
 ROWS: dict[str, SoakRow] = {
     "random-keys": random_keys.run,
+    "mixed": mixed.run,
+    "generated": generated.run,
 }
 HEADER = ("row", "versions", "seed", "requests", "failures", "skips", "seconds")
 _UNIT_S = {"s": 1, "m": 60, "h": 3600}

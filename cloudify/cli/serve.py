@@ -19,14 +19,17 @@ def serve_targets(targets: Sequence[str], *, open_page: bool, **options: object)
     """Serve until told to stop."""
     print("cloudify: starting ...", flush=True)  # the science stack takes seconds to import
     with one_line():
-        from cloudify.server.lock import hold
-        from cloudify.server.logs import set_up_logs
-        from cloudify.server.run import listen
-        from cloudify.settings import Settings
+        from cloudify.server.garbage import uncollected
 
-        settings = Settings.load(**options)
-        sock = listen(settings.host, settings.port)
-        set_up_logs(settings)
+        with uncollected():
+            from cloudify.server.lock import hold
+            from cloudify.server.logs import set_up_logs
+            from cloudify.server.run import listen
+            from cloudify.settings import Settings
+
+            settings = Settings.load(**options)
+            sock = listen(settings.host, settings.port)
+            set_up_logs(settings)
         url = settings.root_url or _url(settings.host, sock.getsockname()[1])
 
         def announce(banner: str) -> None:
@@ -50,11 +53,14 @@ def _serve_alone(
     sock: "socket", settings: "Settings", targets: Sequence[str], url: str, announce: Callable[[str], None]
 ) -> None:
     """Serve in this process."""
-    from cloudify.server.app import Server
-    from cloudify.server.banner import describe
-    from cloudify.server.run import run
+    from cloudify.server.garbage import uncollected
 
-    server = Server.of_targets(targets, settings=settings)
+    with uncollected():
+        from cloudify.server.app import Server
+        from cloudify.server.banner import describe
+        from cloudify.server.run import run
+
+        server = Server.of_targets(targets, settings=settings)
     announce(describe(server, url))
     with server.summary_pass:
         run(server.app, sock, settings)

@@ -10,14 +10,13 @@ import xarray as xr
 from cloudify.datasets.cells import Cells, cells_of
 from cloudify.datasets.grid import Grid
 from cloudify.datasets.opened import Opened
+from cloudify.datasets.sphere import EARTH_KM, unit_vectors
 from cloudify.datasets.subject import Subject
 from cloudify.model.stop import go_on
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Method = Literal["cell_measures", "edges", "corners", "neighbours", "coslat", "equal"]
 
-EARTH_KM = 6371.0088
-"""Mean radius of the Earth (IUGG, R1), of which a square kilometre is what part of a sphere."""
 _KM2 = {"m2": 1e-6, "m^2": 1e-6, "m**2": 1e-6, "km2": 1.0, "km^2": 1.0, "km**2": 1.0}
 """Units of a cell measure -> square kilometres."""
 _BLOCK = 2**18
@@ -126,7 +125,7 @@ def _of_corners(lon: Array, lat: Array) -> Array:
     for start in range(0, len(lon), _BLOCK):
         go_on()
         span = slice(start, start + _BLOCK)
-        areas[span] = _of_polygons(_unit_vectors(lon[span], lat[span]))
+        areas[span] = _of_polygons(unit_vectors(lon[span], lat[span]))
     return _plain(areas)
 
 
@@ -143,15 +142,9 @@ def _of_polygons(corners: Array) -> Array:
 
 def _between_neighbours(lon: Array, lat: Array) -> Array:
     """Return the areas of cells about centres of shape (rows, columns), in steradians."""
-    centres = _unit_vectors(lon, lat)
+    centres = unit_vectors(lon, lat)
     rows, columns = np.gradient(centres, axis=(0, 1))
     return _plain(np.linalg.norm(np.cross(rows, columns), axis=-1).ravel())
-
-
-def _unit_vectors(lon: Array, lat: Array) -> Array:
-    """Return points on the unit sphere, of shape (..., 3)."""
-    x, y = np.radians(lon), np.radians(lat)
-    return np.stack([np.cos(y) * np.cos(x), np.cos(y) * np.sin(x), np.sin(y)], axis=-1)
 
 
 def _plain(areas: Array) -> Array:

@@ -119,26 +119,26 @@ def _positions(axis: Axis, pick: Pick) -> int | slice:
         return low
     high = _position(axis, pick, pick.high)
     if high < low:
-        raise _nothing(axis, pick, "its end is before its start")
+        raise nothing(axis, pick, "its end is before its start")
     return slice(low, high + 1)
 
 
 def _position(axis: Axis, pick: Pick, bound: Bound) -> int:
     place = bound.position
     if place is None:
-        raise _nothing(axis, pick, f"{axis.dim!r} has no coordinate, so only positions can be named")
+        raise nothing(axis, pick, f"{axis.dim!r} has no coordinate, so only positions can be named")
     if not -axis.size <= place < axis.size:
-        raise _nothing(axis, pick, f"its positions are 0 to {axis.size - 1}, or -{axis.size} to -1 from the end")
+        raise nothing(axis, pick, f"its positions are 0 to {axis.size - 1}, or -{axis.size} to -1 from the end")
     return place % axis.size
 
 
 def _values(ds: xr.Dataset, axis: Axis, pick: Pick) -> int | slice:
     values = ds[axis.coordinate].to_numpy()
     if values.dtype.kind not in "iuf":
-        raise _nothing(axis, pick, "its coordinate holds no numbers")
+        raise nothing(axis, pick, "its coordinate holds no numbers")
     numbers = [bound.number for bound in (pick.low, pick.high) if bound is not None]
     if any(number is None for number in numbers):
-        raise _nothing(axis, pick, "it is no time axis")
+        raise nothing(axis, pick, "it is no time axis")
     if len(numbers) == 1:
         return _nearest(axis, pick, values.astype(np.float64), float(numbers[0] or 0.0))
     low, high = (float(number or 0.0) for number in numbers)
@@ -149,9 +149,9 @@ def _values(ds: xr.Dataset, axis: Axis, pick: Pick) -> int | slice:
 
 def _dates(ds: xr.Dataset, axis: Axis, pick: Pick) -> int | slice:
     if not axis.calendar:
-        raise _nothing(axis, pick, "its numbers are no times to anybody: name positions")
+        raise nothing(axis, pick, "its numbers are no times to anybody: name positions")
     days = days_of(ds[axis.coordinate].to_numpy(), axis.calendar)
-    spans = [_period(axis, pick, bound) for bound in (pick.low, pick.high) if bound is not None]
+    spans = [period(axis, pick, bound) for bound in (pick.low, pick.high) if bound is not None]
     found = np.flatnonzero((days >= spans[0][0]) & (days <= spans[-1][1]))
     if pick.high is not None:
         first, last = (_text_at(ds, axis, place) for place in (0, -1))
@@ -161,19 +161,19 @@ def _dates(ds: xr.Dataset, axis: Axis, pick: Pick) -> int | slice:
 
 def _run_of(axis: Axis, pick: Pick, found: Array, span: str) -> slice:
     if not found.size:
-        raise _nothing(axis, pick, f"nothing lies there; {span}")
+        raise nothing(axis, pick, f"nothing lies there; {span}")
     return slice(int(found[0]), int(found[-1]) + 1)
 
 
 def _nearest(axis: Axis, pick: Pick, values: Array, wanted: float) -> int:
     present = np.flatnonzero(np.isfinite(values))
     if not present.size:
-        raise _nothing(axis, pick, "its coordinate is missing")
+        raise nothing(axis, pick, "its coordinate is missing")
     place = int(present[np.abs(values[present] - wanted).argmin()])
     steps = np.abs(np.diff(np.sort(values[present])))
     reach = _NEAR * float(steps.max()) if steps.size else max(1e-6, 1e-6 * abs(values[place]))
     if not values[present].min() - reach <= wanted <= values[present].max() + reach:
-        raise _nothing(
+        raise nothing(
             axis, pick, f"it lies outside the axis, from {_end(axis, values.min())} to {_end(axis, values.max())}"
         )
     return place
@@ -185,10 +185,16 @@ def _end(axis: Axis, value: float) -> str:
     return time_text(cftime.num2date(value, f"days since {EPOCH}", calendar=axis.calendar or "standard"))
 
 
-def _period(axis: Axis, pick: Pick, bound: Bound) -> tuple[float, float]:
-    """Return first and last moment of what a date names, in days since 1970-01-01: of ``2005-06`` a month."""
+def period(axis: Axis, pick: Pick, bound: Bound) -> tuple[float, float]:
+    """Return first and last moment of what a date names, in days since 1970-01-01: of ``2005-06`` a month.
+
+    Raises
+    ------
+    BadSelectionError
+        If it is no date of the axis' calendar.
+    """
     if bound.date is None:
-        raise _nothing(axis, pick, "a range of times has two dates or two positions")
+        raise nothing(axis, pick, "a range of times has two dates or two positions")
     numbers = [int(part) for part in re.findall(r"\d+", bound.date.partition(".")[0].lstrip("-"))]
     year = -numbers[0] if bound.date.startswith("-") else numbers[0]
     month, day, *clock = [*numbers[1:], 1, 0, 0, 0][:5] if len(numbers) == 2 else [*numbers[1:], 0, 0, 0][:5]  # noqa: PLR2004
@@ -199,10 +205,13 @@ def _period(axis: Axis, pick: Pick, bound: Bound) -> tuple[float, float]:
         else:
             after = start + timedelta(**{("days", "hours", "minutes", "seconds")[len(numbers) - 3]: 1})
     except (ValueError, OverflowError) as error:
-        raise _nothing(axis, pick, f"{bound.text} is no date of the calendar {axis.calendar}") from error
+        raise nothing(axis, pick, f"{bound.text} is no date of the calendar {axis.calendar}") from error
     low, high = (float(cftime.date2num(at, f"days since {EPOCH}", calendar=axis.calendar)) for at in (start, after))
     return low, high - 0.5 / _DAY
 
 
-def _nothing(axis: Axis, pick: Pick, why: str) -> BadSelectionError:
-    return BadSelectionError(f"{pick.coord[:60]}/{pick.text} selects nothing along {axis.dim!r}: {why}")
+def nothing(axis: Axis, pick: Pick, why: str) -> BadSelectionError:
+    """Return the failure of a pick that chooses nothing."""
+    return BadSelectionError(
+        f"{pick.written or f'{pick.coord[:60]}/{pick.text}'} selects nothing along {axis.dim!r}: {why}"
+    )

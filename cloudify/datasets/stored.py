@@ -39,7 +39,7 @@ def stored_form(ds: xr.Dataset) -> tuple[xr.Dataset, dict[str, str]]:
         except failures() as error:  # blocks of a graph are evaluated where nothing else tells what is in them
             reason = str(error) if isinstance(error, ValueError | TypeError) else explain(error)
             omitted[name] = f"no stored form: {reason}"
-    return _dataset_of(kept, attrs), omitted
+    return unindexed(kept, attrs), omitted
 
 
 def as_object(data: xr.Dataset | xr.DataTree, dataset_id: str) -> xr.Dataset | xr.DataTree:
@@ -145,7 +145,7 @@ def _first_object(variable: xr.Variable) -> object:
     return next((item for item in np.asarray(values).ravel() if item is not None and item == item), None)  # noqa: PLR0124  # NaN
 
 
-def _dataset_of(variables: dict[str, xr.Variable], attrs: dict[str, Any]) -> xr.Dataset:
+def unindexed(variables: dict[str, xr.Variable], attrs: dict[str, Any]) -> xr.Dataset:
     """Put variables together without an index, which would read coordinates and could refuse them."""
     coords = xr.Coordinates({n: v for n, v in variables.items() if v.dims == (n,)}, indexes={})
     return xr.Dataset({n: v for n, v in variables.items() if n not in coords}, coords=coords, attrs=attrs)

@@ -9,7 +9,8 @@
     │   ├── UnknownKeyError
     │   ├── UnknownVariableError
     │   ├── NoStoredBytesError    a dataset whose source holds no bytes that zarr can express
-    │   └── NoSourceFileError     a dataset that is not one netCDF file
+    │   ├── NoSourceFileError     a dataset that is not one netCDF file
+    │   └── UnknownTileError
     ├── MangledKeyError           a key that was cut at its question mark
     ├── SourceError               what we read from failed
     │   ├── UnreadableDatasetError
@@ -21,18 +22,22 @@
     │   ├── TooManyChunksError
     │   ├── PictureTooLargeError
     │   ├── DiagnosticTooLargeError
-    │   └── ResultTooLargeError
+    │   ├── ResultTooLargeError
+    │   └── SubsetTooLargeError
     ├── BusyError                 not now; ask again
     │   ├── ClusterUnavailableError
     │   ├── DeadlineError
     │   ├── DrawingBusyError
+    │   ├── NoRoomError           a file that cannot be written for want of disk
     │   ├── NotReadyError
     │   └── QueueFullError
     ├── RefusedHostError          a Host this server does not answer to
     ├── ImpossibleError           what cannot be done to this data
+    │   ├── BadMapRequestError
     │   ├── BadOptionError
     │   ├── BadSelectionError
     │   ├── NoMapError
+    │   ├── NoPlaceError
     │   ├── DrawingFailedError
     │   ├── DrawingTooSlowError
     │   ├── TooSlowError
@@ -51,6 +56,14 @@ A class has a stable ``code`` (the end of a problem's ``type``) and a message th
 The HTTP status is looked up by family in :mod:`cloudify.http.problems`.
 """
 
+from cloudify.errors.busy import (
+    ClusterUnavailableError,
+    DeadlineError,
+    DrawingBusyError,
+    NoRoomError,
+    NotReadyError,
+    QueueFullError,
+)
 from cloudify.errors.families import (
     SUGGEST_AMONG,
     BusyError,
@@ -61,26 +74,24 @@ from cloudify.errors.families import (
     TooLargeError,
     UsageError,
 )
+from cloudify.errors.maps import BadMapRequestError, UnknownTileError
 from cloudify.errors.requests import (
     BadOptionError,
     BadSelectionError,
     BodyTooLargeError,
     ChunkTooLargeError,
-    ClusterUnavailableError,
-    DeadlineError,
     DiagnosticTooLargeError,
-    DrawingBusyError,
     DrawingFailedError,
     DrawingTooSlowError,
     MangledKeyError,
     NoMapError,
+    NoPlaceError,
     NoSourceFileError,
     NoStoredBytesError,
-    NotReadyError,
     PictureTooLargeError,
-    QueueFullError,
     RefusedHostError,
     ResultTooLargeError,
+    SubsetTooLargeError,
     TooManyChunksError,
     TooSlowError,
     UnknownColormapError,
@@ -107,6 +118,7 @@ from cloudify.errors.usage import (
 
 __all__ = [
     "SUGGEST_AMONG",
+    "BadMapRequestError",
     "BadOptionError",
     "BadSelectionError",
     "BodyTooLargeError",
@@ -127,6 +139,8 @@ __all__ = [
     "MangledKeyError",
     "MissingMainGuardError",
     "NoMapError",
+    "NoPlaceError",
+    "NoRoomError",
     "NoSourceFileError",
     "NoStoredBytesError",
     "NotFoundError",
@@ -138,6 +152,7 @@ __all__ = [
     "ResultTooLargeError",
     "SourceChangedError",
     "SourceError",
+    "SubsetTooLargeError",
     "TooLargeError",
     "TooManyChunksError",
     "TooSlowError",
@@ -146,6 +161,7 @@ __all__ = [
     "UnknownGroupError",
     "UnknownGroupingError",
     "UnknownKeyError",
+    "UnknownTileError",
     "UnknownVariableError",
     "UnreadableChunkError",
     "UnreadableDatasetError",

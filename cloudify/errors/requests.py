@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 
 from cloudify.errors.families import (
-    BusyError,
     CloudifyError,
     ImpossibleError,
     NotFoundError,
@@ -110,38 +109,6 @@ class TooManyChunksError(TooLargeError):
         )
 
 
-class ClusterUnavailableError(BusyError):
-    """The Dask cluster that computes chunks cannot be reached, is lost, or does not answer in time."""
-
-    code = "cluster-unavailable"
-    retry_after_s = 5
-
-
-class QueueFullError(BusyError):
-    """More of one kind waits than there is room for."""
-
-    code = "queue-full"
-
-    def __init__(self) -> None:
-        super().__init__("too many requests of this kind are waiting; ask again")
-
-
-class DeadlineError(BusyError):
-    """A chunk that was not there in time."""
-
-    code = "deadline"
-    retry_after_s = 5
-
-    def __init__(self, seconds: float) -> None:
-        super().__init__(f"this was not there within {seconds:g} s; ask again, or for less")
-
-
-class NotReadyError(BusyError):
-    """The server lives but cannot do its work yet."""
-
-    code = "not-ready"
-
-
 class RefusedHostError(CloudifyError):
     """A Host this server does not answer to."""
 
@@ -170,7 +137,17 @@ class NoMapError(ImpossibleError):
     code = "no-map"
 
     def __init__(self, name: str, reason: str) -> None:
+        self.reason = reason
         super().__init__(f"no map of {quote(name)}: {reason}; the kinds line and hist need no map")
+
+
+class NoPlaceError(ImpossibleError):
+    """A variable whose values lie nowhere that is known."""
+
+    code = "no-place"
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"nothing of {quote(name)} can be found by its place: {reason}")
 
 
 class BadSelectionError(ImpossibleError):
@@ -242,9 +219,22 @@ class ResultTooLargeError(TooLargeError):
 
     code = "result-too-large"
 
-    def __init__(self, values: int, limit: int) -> None:
+    def __init__(self, values: int, limit: int, instead: str = "f=nc") -> None:
         super().__init__(
-            f"the result has {values} values, more than the {limit} that are written as text; ask for f=nc"
+            f"the result has {values} values, more than the {limit} that are written as text; ask for {instead}"
+        )
+
+
+class SubsetTooLargeError(TooLargeError):
+    """A subset of more bytes than the limit allows."""
+
+    code = "subset-too-large"
+
+    def __init__(self, nbytes: int, limit_nbytes: int) -> None:
+        super().__init__(
+            f"this subset is about {nbytes} bytes ({nbytes / 2**20:.3g} MiB) of values, above the limit of"
+            f" {limit_nbytes}; select less with var=, time=lo,hi or bbox=w,s,e,n, or open the dataset at"
+            " .../zarr and read what you need"
         )
 
 
@@ -278,9 +268,3 @@ class DrawingFailedError(ImpossibleError):
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"this picture cannot be drawn ({reason}); try a smaller picture, region or range")
-
-
-class DrawingBusyError(BusyError):
-    """Too many pictures wait to be drawn."""
-
-    code = "drawing-busy"

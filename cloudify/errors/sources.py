@@ -30,6 +30,6 @@ class SourceChangedError(SourceError):
 
     code = "source-changed"
 
-    def __init__(self, key: str) -> None:
+    def __init__(self, key: str, what: str = "chunk") -> None:
         self.key = key
-        super().__init__(f"the source changed while chunk {quote(key)} was read; open the dataset again")
+        super().__init__(f"the source changed while {what} {quote(key)} was read; open the dataset again")

@@ -75,9 +75,13 @@ class Derived:
             return Made(None, etag)
         body = self._kept.get(key)
         if body is None:
-            body = await self._flights.join(key, lambda: make(opened))
-            self._kept.put(key, body)
+            body = await self._flights.join(key, lambda: self._make(key, make(opened)))
         return Made(body, etag)
+
+    async def _make(self, key: str, making: Awaitable[bytes]) -> bytes:
+        body = await making
+        self._kept.put(key, body)  # before the flight lands: who comes then finds it
+        return body
 
 
 def guarded(opened: Opened, work: Callable[[], T]) -> T:

@@ -96,7 +96,9 @@ class FastLane:
         if keys is None or ready is None or not keys.is_now(ready):
             keys, found = self._find(path, scope["query_string"], accept_encoding)
             if isinstance(found, UnknownKeyError):
-                return None if b"text/html" in asked.get(b"accept", b"") else _absent(found, path, request_id)
+                is_plain = not scope["query_string"] and path.isprintable()  # ?f=html; no route has a line break
+                wants_page = b"text/html" in asked.get(b"accept", b"")
+                return _absent(found, path, request_id) if is_plain and not wants_page else None
             if keys is None or found is None:
                 return None
             ready = found

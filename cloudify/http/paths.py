@@ -6,11 +6,17 @@ from starlette.types import Scope
 
 _DIAGNOSTIC = "groupby/[^/]+/[^/]+/[^/]+/"
 _BYTES = re.compile(
-    rf"/datasets/[^/]+/(?:(?:{_DIAGNOSTIC})?zarr/|kerchunk(?:/|\.json$|$)|source\.nc$)",
+    rf"/datasets/[^/]+/(?:(?:{_DIAGNOSTIC})?zarr/|kerchunk(?:/|\.json$|$)|source\.nc$|subset\.nc$)",
     re.DOTALL,
 )
 
 
 def is_byte_path(scope: Scope) -> bool:
-    """Whether a request is for `cloudify.http.bytes`, which knows HEAD, ranges and codings by itself."""
-    return scope["type"] == "http" and _BYTES.match(scope["path"]) is not None
+    """Whether a request is for bytes in parts (`cloudify.http.bodies`), which know HEAD, ranges and codings."""
+    return scope["type"] == "http" and _BYTES.match(_path(scope)) is not None
+
+
+def _path(scope: Scope) -> str:
+    """Return the path below where the application is mounted."""
+    path: str = scope["path"]
+    return path.removeprefix(scope.get("root_path", ""))

@@ -7,6 +7,8 @@ from cloudify.datasets.opened import Opened
 from cloudify.datasets.pick import Axis, describe
 from cloudify.datasets.subject import Subject, subject_of
 from cloudify.model.selection import Pick
+from cloudify.pictures.frame import DEFAULT_WIDTH
+from cloudify.pictures.map_image import margins
 from cloudify.pictures.palette import colormap_names
 from cloudify.pictures.plot import KINDS, Request
 
@@ -40,6 +42,7 @@ def page_values(dataset_id: str, opened: Opened, request: Request) -> dict[str, 
         "colormaps": colormap_names(),
         "sliders": sliders,
         "has_map": subject.grid.kind != "none",
+        "corner": dict(zip(("left", "top"), margins(DEFAULT_WIDTH)[::2], strict=True)),
         "region": {"lon": lon.text if lon else "", "lat": lat.text if lat else ""},
         "limits": {"vmin": request.low, "vmax": request.high},
     }
@@ -56,6 +59,7 @@ def _slider(subject: Subject, axis: Axis, pick: Pick | None) -> dict[str, Any]:
     values = [] if axis.is_time or not axis.coordinate else _values(subject, axis)
     return {
         "coord": axis.coordinate or axis.dim,
+        "is_time": axis.is_time,
         "last": axis.size - 1,
         "place": place,
         "labels": labels,

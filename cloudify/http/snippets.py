@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
+from urllib.parse import quote
 
 from cloudify.datasets.methods import methods_of
 from cloudify.http.thumbnails import plot_path
@@ -58,4 +59,6 @@ def snippets(root: str, dataset_id: str, entry: Entry | None, pictured: str) -> 
         yield Snippet("netCDF4", "python", f'import netCDF4\nds = netCDF4.Dataset("{url}/source.nc#mode=bytes")')
         yield Snippet("the file itself", "shell", f'curl -o {dataset_id}.nc "{url}/source.nc"')
     if pictured:
+        part = f"{url}/subset.nc?var={quote(pictured)}"
+        yield Snippet("a variable as netCDF, for cdo, R, Panoply", "shell", f'curl -o {dataset_id}-part.nc "{part}"')
         yield Snippet("a picture", "shell", f'curl -o {dataset_id}.png "{url}/{plot_path(pictured)}"')

@@ -55,11 +55,27 @@ class Pick:
     low: Bound
     high: Bound | None = None
     """None for a single value."""
+    written: str = ""
+    """The whole of it as it was written, where that was not ``coord/value``."""
 
     @property
     def text(self) -> str:
         """What was picked, as it was written."""
         return self.low.text if self.high is None else f"{self.low.text}_{self.high.text}"
+
+
+def is_date(text: str) -> bool:
+    """Whether a text is a date that a bound may be.
+
+    >>> is_date("2005-06"), is_date("2005-01-16T12:00:00.000Z"), is_date("2005")
+    (True, True, False)
+    """
+    return len(text) <= MAX_LENGTH and re.fullmatch(_DATE, text) is not None
+
+
+def bound_of(text: str) -> Bound | None:
+    """Read a number or a date; None for anything else."""
+    return Bound(text) if len(text) <= MAX_LENGTH and re.fullmatch(_BOUND, text) else None
 
 
 def parse_selection(text: str) -> tuple[Pick, ...]:

@@ -2,20 +2,20 @@
 
 import numpy as np
 
+from cloudify.pictures.canvas import Canvas
 from cloudify.pictures.sheet import coastlines
 from cloudify.pictures.ticks import degree_ticks
 from cloudify.pictures.view import Array, View
 
 
-def coasts(view: View) -> list[Array]:
+def coasts(view: View | Canvas) -> list[Array]:
     """Return the coasts that may be on a map, in pixels from its upper left corner, of shape (points, 2) each."""
-    turn = 360 * view.width / (view.east - view.west)
     found = []
     for line in coastlines():
         x, y = view.x_of(line[:, 0]), view.y_of(line[:, 1])
         if y.max() < 0 or y.min() > view.height:
             continue
-        jumps = np.flatnonzero(np.abs(np.diff(x)) > turn / 2) + 1
+        jumps = np.flatnonzero(np.abs(np.diff(x)) > view.turn / 2) + 1
         for part_x, part_y in zip(np.split(x, jumps), np.split(y, jumps), strict=True):
             if len(part_x) > 1 and part_x.max() >= 0 and part_x.min() <= view.width:
                 found.append(np.column_stack([part_x, part_y]))

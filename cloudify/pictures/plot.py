@@ -14,7 +14,7 @@ from cloudify.datasets.subject import Subject, nbytes_of, range_of, subject_of
 from cloudify.errors import BadOptionError, NoMapError, PictureTooLargeError
 from cloudify.model.selection import Pick
 from cloudify.pictures.drawing import Caption
-from cloudify.pictures.frame import cut_region, region_of, view_of
+from cloudify.pictures.frame import Region, cut_region, region_of, view_of
 from cloudify.pictures.kept import Kept
 from cloudify.pictures.limits import Limits, robust, sample
 from cloudify.pictures.map_image import SMALL, draw_map
@@ -46,19 +46,57 @@ Version = tuple[str, str]
 
 
 @dataclass(frozen=True, eq=False)
-class MapPlan:
-    """A map that can be drawn; nothing of its values has been read."""
+class Field:
+    """What a map shows, wherever on it; nothing of its values has been read."""
 
     subject: Subject
     part: xr.DataArray
     choices: tuple[Choice, ...]
     cells: Cells
+    version: Version
+    """Of the dataset that it is made of."""
+
+
+@dataclass(frozen=True, eq=False)
+class MapPlan(Field):
+    """A map that can be drawn."""
+
     view: View
     palette: Palette
     limits: Limits
     caption: Caption
-    version: Version
-    """Of the dataset that it is made of."""
+
+
+def field_of(opened: Opened, request: Request, limit_nbytes: int) -> Field:
+    """Decide which values a map shows. Blocks: coordinates are read.
+
+    Raises
+    ------
+    UnknownVariableError, BadSelectionError, NoMapError
+        If there is no map of it, and why.
+    PictureTooLargeError
+        If it needs more than `limit_nbytes` of values.
+    """
+    subject = subject_of(opened, request.variable)
+    check_numbers(subject)
+    if subject.grid.kind == "none":
+        raise NoMapError(request.variable, "it has no longitudes and latitudes that the conventions know")
+    along, _ = subject.split(request.picks)
+    part, choices = subject.narrow(along, subject.horizontal)
+    if nbytes_of(part) > limit_nbytes:
+        raise PictureTooLargeError(nbytes_of(part), limit_nbytes)
+    return Field(subject, part, tuple(choices), cells_in(opened, subject), (opened.entry.id, opened.token))
+
+
+def cells_in(opened: Opened, subject: Subject) -> Cells:
+    """Return the cells of a variable's grid; they are read once. Raises `NoMapError` as `cells_of` does."""
+    return opened.derived(f"cells {subject.place}", lambda _: cells_of(subject.ds, subject.name, subject.grid))
+
+
+def region_in(opened: Opened, subject: Subject) -> Region:
+    """Return the box that a map of all of a variable's grid shows."""
+    cells = cells_in(opened, subject)
+    return opened.derived(f"region {subject.place}", lambda _: region_of(cells))
 
 
 def plan_map(opened: Opened, request: Request, kept: Kept, limit_nbytes: int) -> MapPlan:
@@ -71,31 +109,22 @@ def plan_map(opened: Opened, request: Request, kept: Kept, limit_nbytes: int) ->
     PictureTooLargeError
         If it needs more than `limit_nbytes` of values.
     """
-    subject = subject_of(opened, request.variable)
-    check_numbers(subject)
-    if subject.grid.kind == "none":
-        raise NoMapError(request.variable, "it has no longitudes and latitudes that the conventions know")
-    along, (lon, lat) = subject.split(request.picks)
-    part, choices = subject.narrow(along, subject.horizontal)
-    if nbytes_of(part) > limit_nbytes:
-        raise PictureTooLargeError(nbytes_of(part), limit_nbytes)
-    cells = opened.derived(f"cells {subject.place}", lambda _: cells_of(subject.ds, subject.name, subject.grid))
-    region = opened.derived(f"region {subject.place}", lambda _: region_of(cells))
-    region = cut_region(region, range_of(lon) if lon else None, range_of(lat) if lat else None)
+    field = field_of(opened, request, limit_nbytes)
+    subject = field.subject
+    _, (lon, lat) = subject.split(request.picks)
+    region = cut_region(region_in(opened, subject), range_of(lon) if lon else None, range_of(lat) if lat else None)
     palette = palette_of(request.colormap)
-    version = (opened.entry.id, opened.token)
-    limits = limits_of(subject, choices, request, palette, kept, version)
-    view = view_of(region, request.width, request.height)
+    limits = limits_of(field, request, palette, kept)
     return MapPlan(
         subject,
-        part,
-        tuple(choices),
-        cells,
-        view,
+        field.part,
+        field.choices,
+        field.cells,
+        field.version,
+        view_of(region, request.width, request.height),
         palette,
         limits,
-        caption_of(subject, [choice.text for choice in choices], limits.note),
-        version,
+        caption_of(subject, [choice.text for choice in field.choices], limits.note),
     )
 
 
@@ -106,12 +135,20 @@ def table_of(plan: MapPlan, kept: Kept) -> Array:
 
 def values_on(plan: MapPlan, table: Array) -> Array:
     """Read the values of a map and put them on its pixels: float32 or float64, NaN where there is nothing. Blocks."""
-    ranged = [choice.dim for choice in plan.choices if isinstance(choice.index, slice)]
-    values = plan.part.transpose(*ranged, *plan.cells.dims).to_numpy()
+    return on_pixels(read_field(plan), table)
+
+
+def read_field(field: Field) -> Array:
+    """Read the value of each cell, in the order of cells: float32 or float64, NaN where there is nothing. Blocks."""
+    ranged = [choice.dim for choice in field.choices if isinstance(choice.index, slice)]
+    values = field.part.transpose(*ranged, *field.cells.dims).to_numpy()
     values = values.astype(np.float64 if values.dtype.itemsize > 4 else np.float32, copy=False)  # noqa: PLR2004  # bytes
-    if ranged:
-        values = _mean(values, len(ranged))
-    shown = values.ravel()[table]
+    return (_mean(values, len(ranged)) if ranged else values).ravel()
+
+
+def on_pixels(values: Array, table: Array) -> Array:
+    """Return the values of the cells that the pixels of a map show, NaN where they show none."""
+    shown = values[table]
     shown[table == NONE] = np.nan
     return np.asarray(shown)
 
@@ -146,15 +183,14 @@ def check_numbers(subject: Subject) -> None:
         raise BadOptionError(f"{subject.name!r} has no values: a dimension is empty")
 
 
-def limits_of(
-    subject: Subject, choices: list[Choice], request: Request, palette: Palette, kept: Kept, version: Version
-) -> Limits:
+def limits_of(field: Field, request: Request, palette: Palette, kept: Kept) -> Limits:
     """Return the limits that were given, else robust ones of a sample over time: those of one level are the same."""
     low, high = request.low, request.high
     if low is None or high is None:
+        subject = field.subject
         times = tuple(axis.dim for axis in subject.axes if axis.is_time)
-        held = {choice.dim: choice.index for choice in choices if choice.dim not in times}
-        key = (*version, subject.group, subject.name, str(held), palette.is_diverging)
+        held = {choice.dim: choice.index for choice in field.choices if choice.dim not in times}
+        key = (*field.version, subject.group, subject.name, str(held), palette.is_diverging)
         found = kept.get(key, lambda: _robust(subject, held, times, palette))
         low, high = (found.low if low is None else low), (found.high if high is None else high)
         if low < high:

@@ -118,11 +118,11 @@ def _x_of(axis: Axis, part: xr.DataArray) -> Array:
         return np.arange(part.sizes[axis.dim], dtype=np.float64)
     values = coordinate.to_numpy()
     if axis.is_time and axis.calendar:
-        return _real_days(values, axis.calendar)
+        return real_days(values, axis.calendar)
     return values.astype(np.float64) if values.dtype.kind in "biuf" else np.arange(len(values), dtype=np.float64)
 
 
-def _real_days(times: Array, calendar: str) -> Array:
+def real_days(times: Array, calendar: str) -> Array:
     """Return days since 1970-01-01 as everybody counts them, also of calendars with days that do not exist."""
     if times.dtype.kind == "M":
         return days_of(times, calendar)

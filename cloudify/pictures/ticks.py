@@ -7,15 +7,19 @@ import numpy as np
 
 _FARTHEST = 1e37
 """Farthest limit: float32 ends a little beyond."""
+_NARROWEST = 1e-300
+"""Below, parts of a range are no numbers of full precision."""
 _DEGREES = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 45, 60, 90)
 
 
 def round_ticks(low: float, high: float, most: int) -> list[float]:
-    """Return at most `most` multiples of 1, 2 or 5 times a power of ten in a range.
+    """Return at most `most` multiples of 1, 2 or 5 times a power of ten in a range; none in one too short to divide.
 
-    >>> round_ticks(220.3, 309.8, 6)
-    [240.0, 260.0, 280.0, 300.0]
+    >>> round_ticks(220.3, 309.8, 6), round_ticks(5e-324, 1e-323, 6)
+    ([240.0, 260.0, 280.0, 300.0], [])
     """
+    if high - low < _NARROWEST:
+        return []
     step = _round_step((high - low) / most)
     ticks = [number * step for number in range(ceil(low / step - 1e-9), floor(high / step + 1e-9) + 1)]
     return [float(f"{tick:.12g}") for tick in ticks]

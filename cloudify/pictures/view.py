@@ -46,6 +46,11 @@ class View:
         """Latitude of the middle of each row of pixels, the first row is the northernmost."""
         return self.north - (np.arange(self.height) + 0.5) * (self.north - self.south) / self.height
 
+    @property
+    def turn(self) -> float:
+        """How many pixels wide all longitudes are."""
+        return 360 * self.width / (self.east - self.west)
+
     def x_of(self, lons: Array) -> Array:
         """Return where longitudes are, in pixels from the left edge; on the turn of the globe that the map shows."""
         middle = (self.west + self.east) / 2

@@ -29,10 +29,12 @@ from cloudify.http.hosts import root_url
 from cloudify.http.lookup import Lookup
 from cloudify.http.negotiate import wants_html
 from cloudify.http.pages import render_page
+from cloudify.http.parameters import query
 from cloudify.http.routing import PublicRoute
 from cloudify.model.finding import Finding
 from cloudify.settings import Settings, load_settings
 
+QUERY = query(f="json, csv, nc or html", weights="area: over the area as well, by the size of cells")
 NAMED = 10
 """Most variables that a finding names."""
 
@@ -118,6 +120,6 @@ class GroupbyPlugin(Plugin):
         stores = KeyBytes(DiagnosticStores(lookup, self.settings), self.settings)
         router.routes.append(Mount(f"{one}/zarr", app=PublicReads(NamedDiagnostic(stores))))
         router.add_api_route(f"{one}/zarr/{{key:path}}", read_key, response_class=Response)
-        router.add_api_route(one, groupby, response_class=Response)
+        router.add_api_route(one, groupby, response_class=Response, openapi_extra=QUERY)
         router.add_api_route(f"{path}/{{rest:path}}", no_diagnostic, include_in_schema=False)
         return router

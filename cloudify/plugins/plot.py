@@ -18,6 +18,7 @@ from cloudify.http.hosts import root_url
 from cloudify.http.lookup import Lookup
 from cloudify.http.negotiate import wants_html
 from cloudify.http.pages import render_page
+from cloudify.http.parameters import query
 from cloudify.http.plot_page import page_values
 from cloudify.http.plots import MEDIA_TYPES, Plots, read_form, read_request
 from cloudify.http.routing import PublicRoute
@@ -26,6 +27,13 @@ from cloudify.pictures import plot
 from cloudify.pictures.kept import Kept
 from cloudify.settings import Settings, load_settings
 
+QUERY = query(
+    f="png, svg, html or json",
+    width="of the map, in pixels",
+    height="of the map, in pixels",
+    vmin="value of the first colour",
+    vmax="value of the last colour",
+)
 NAMED = 10
 """Most variables that a finding names."""
 
@@ -100,7 +108,7 @@ class PlotPlugin(Plugin):
 
         path = "/datasets/{dataset_id}/plot/{var}/{kind}/{cmap}"
         router.add_api_route(path, draw, response_class=Response, include_in_schema=False)
-        router.add_api_route(f"{path}/{{selection:path}}", draw, response_class=Response)
+        router.add_api_route(f"{path}/{{selection:path}}", draw, response_class=Response, openapi_extra=QUERY)
         return router
 
     async def _picture(self, request: Request, plots: Plots, dataset_id: str, asked: plot.Request) -> Response:

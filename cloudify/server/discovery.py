@@ -6,7 +6,8 @@ each is loaded, built and tried on its own; what fails is reported in the log, i
 
 import logging
 from collections.abc import Mapping
-from importlib.metadata import EntryPoint, entry_points
+from functools import lru_cache
+from importlib.metadata import Distribution, EntryPoint, entry_points
 
 from xpublish.plugins import Plugin
 from xpublish.rest import Rest
@@ -76,7 +77,13 @@ def _is_trusted(point: EntryPoint) -> bool:
 
 
 def _version(point: EntryPoint) -> str | None:
-    return point.dist.version if point.dist is not None else None
+    return _version_of(point.dist) if point.dist is not None else None
+
+
+@lru_cache(maxsize=64)
+def _version_of(distribution: Distribution) -> str:
+    """Return a distribution's version, which its metadata is read for: once, not for each of its plugins."""
+    return distribution.version
 
 
 def _one_line(error: Exception) -> str:

@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Any
 
 from cloudify.errors import CloudifyError
+from cloudify.server.garbage import uncollected
 from cloudify.server.logs import set_up_logs
 from cloudify.server.orders import Channel, Order, end_s, read_catalog
 
@@ -44,14 +45,15 @@ def main(channel_file: int, socket_file: int) -> None:
 
 
 def _serve(channel: Channel, order: Order, said: "SimpleQueue[bytes]", sock: socket) -> None:
-    from cloudify.server.app import Server  # noqa: PLC0415  # the science stack, which takes seconds: others start too
-    from cloudify.server.banner import describe  # noqa: PLC0415
-    from cloudify.server.objects import load_objects  # noqa: PLC0415
-    from cloudify.server.run import run  # noqa: PLC0415
+    with uncollected():
+        from cloudify.server.app import Server  # noqa: PLC0415  # the science stack: what ends this ends it meanwhile
+        from cloudify.server.banner import describe  # noqa: PLC0415
+        from cloudify.server.objects import load_objects  # noqa: PLC0415
+        from cloudify.server.run import run  # noqa: PLC0415
 
-    objects = load_objects(order.objects)
-    channel.report(loaded=list(objects))
-    server = Server(read_catalog(said.get()), settings=order.settings, objects=objects)
+        objects = load_objects(order.objects)
+        channel.report(loaded=list(objects))
+        server = Server(read_catalog(said.get()), settings=order.settings, objects=objects)
     Thread(target=_follow, args=(said, server), name="cloudify-orders", daemon=True).start()
     banner = describe(server, order.url, order.workers)
     server.summary_pass.makes = order.number == SUMMARISES

@@ -48,6 +48,35 @@ def test_help_answers_without_the_science_stack(tmp_path: Path) -> None:
         assert f"\n  {command} " in done.stdout
 
 
+def test_a_start_loads_no_library_that_only_some_requests_need(tmp_path: Path) -> None:
+    """Up to the first chunk of a zarr store: each of these takes a tenth of a second or more."""
+    code = (
+        "import sys, httpx\n"
+        "from cloudify import Server\n"
+        "from cloudify.settings import Settings\n"
+        "from cloudify.testing import running\n"
+        f"server = Server({str(PROJECT / 'cloudify' / 'demo' / 'mpi-esm-wind.zarr')!r}, settings=Settings.load())\n"
+        "with running(server.app) as url:\n"
+        "    assert httpx.get(f'{url}/datasets/mpi-esm-wind/zarr/uas/c/0/0/0').status_code == 200\n"
+        "late = {'scipy', 'netCDF4', 'h5py', 'matplotlib', 'distributed', 'obstore', 'kerchunk'} & set(sys.modules)\n"
+        "assert not late, late\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+
+
+def test_garbage_is_collected_again_once_a_start_is_over(tmp_path: Path) -> None:
+    code = (
+        "import gc\n"
+        "import cloudify.server.run as module\n"
+        "from cloudify.cli.serve import serve_targets\n"
+        "module.run = lambda app, sock, settings: print('collects', gc.isenabled(), gc.get_freeze_count() > 10_000)\n"
+        f"serve_targets([{str(TAS)!r}], open_page=False, port=0, data_dir={str(tmp_path)!r})\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert "\ncollects True True\n" in done.stdout, done.stderr
+
+
 def test_bad_usage_is_status_2(tmp_path: Path) -> None:
     for arguments in (
         ["check"],

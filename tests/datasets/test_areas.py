@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from cloudify.datasets.areas import EARTH_KM, areas_of
+from cloudify.datasets.areas import areas_of
 from cloudify.datasets.cells import cells_of
 from cloudify.datasets.decode import decode
 from cloudify.datasets.grid import conventional, grid_of
+from cloudify.datasets.sphere import EARTH_KM
 
 DEMO = Path(__file__).parents[2] / "cloudify" / "demo"
 LON = {"units": "degrees_east", "standard_name": "longitude"}

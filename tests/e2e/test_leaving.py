@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import dask.array as da
@@ -108,3 +109,25 @@ def test_a_chunk_that_is_not_there_in_time_is_said() -> None:
         late = httpx.get(f"{url}/datasets/slow/zarr/t/c/0")
         assert (late.status_code, late.json()["type"].rpartition("/")[2]) == (503, "deadline")
         assert "retry-after" in late.headers
+
+
+def test_a_file_that_nobody_waits_for_is_not_written_on_and_leaves_nothing(tmp_path: Path) -> None:
+    computed: list[int] = []
+    settings = Settings(max_subset_nbytes=2**40, data_dir=tmp_path)
+    with running(Server({"slow": slow(computed)}, settings=settings).app) as url:
+        with asking(url, "/datasets/slow/subset.nc"):
+            until(lambda: computed, 30)
+        until(lambda: not list((tmp_path / "subsets").iterdir()), 30)
+        seen = len(computed)
+        time.sleep(20 * BLOCK_S)
+        assert len(computed) == seen < BLOCKS / 2
+
+
+def test_a_file_that_takes_too_long_is_refused_with_the_reason(tmp_path: Path) -> None:
+    computed: list[int] = []
+    settings = Settings(max_subset_nbytes=2**40, diagnostic_timeout_s=0.2, data_dir=tmp_path)
+    with running(Server({"slow": slow(computed)}, settings=settings).app) as url:
+        answer = httpx.get(f"{url}/datasets/slow/subset.nc", timeout=30)
+        assert (answer.status_code, answer.json()["type"]) == (422, "urn:cloudify:problems/too-slow")
+        until(lambda: not list((tmp_path / "subsets").iterdir()))
+    assert len(computed) < BLOCKS / 2

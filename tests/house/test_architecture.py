@@ -99,13 +99,18 @@ def test_modules_stay_readable() -> None:
         assert ast.get_docstring(tree(path)), path
 
 
-def test_vendored_files_are_those_that_were_checked_in() -> None:
-    folder = PACKAGE / "web" / "static" / "swagger-ui"
+VENDORED = ("swagger-ui", "leaflet")
+
+
+@pytest.mark.parametrize("name", VENDORED)
+def test_vendored_files_are_those_that_were_checked_in(name: str) -> None:
+    folder = PACKAGE / "web" / "static" / name
+    assert (folder / "LICENSE").exists()
     subprocess.run(["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=folder, check=True)
 
 
 def test_pages_fetch_nothing_from_elsewhere() -> None:
-    own = [path for path in (PACKAGE / "web").rglob("*") if path.is_file() and "swagger-ui" not in path.parts]
+    own = [path for path in (PACKAGE / "web").rglob("*") if path.is_file() and not set(VENDORED) & set(path.parts)]
     assert len(own) > 8
     for path in own:
         if path.suffix != ".svg":

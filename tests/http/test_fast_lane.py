@@ -18,7 +18,8 @@ from cloudify.testing import running
 KEYS = [
     "zarr/zarr.json", "zarr/.zmetadata", "zarr/t/zarr.json", "zarr/t/.zarray", "zarr/t/c/0/0", "zarr/t/1.0", "zarr/s/c",
     "zarr/t/c/9/9", "zarr/none", "zarr/", "zarr", "zarr/t/c/00/0", "zarr/../t/c/0/0", "zarr/t/c/0/0?x=1",
-    "zarr/t?/c/0", "kerchunk/t/0.0", "kerchunk/.zmetadata", "source.nc", "keys",
+    "zarr/t?/c/0", "zarr/none?f=html", "zarr/none?%66=html", "zarr/t%0a/c/0", "zarr/%7f", "kerchunk/t/0.0",
+    "kerchunk/.zmetadata", "source.nc", "keys",
 ]  # fmt: skip
 HEADERS: list[dict[str, str]] = [
     {}, {"Accept-Encoding": "gzip"}, {"Accept-Encoding": "identity"}, {"Accept-Encoding": "zstd;q=0, gzip;q=0.1"},

@@ -27,6 +27,7 @@ function addressOf() {
 }
 
 function show() {
+  picture.classList.toggle("asks", form.elements.kind.value === "image");
   for (const slider of sliders) slider.closest(".slider").querySelector("output").textContent = slider.dataset.range ? `mean of ${slider.dataset.range}` : said(slider);
   const { path, query } = addressOf();
   const text = query.toString();
@@ -42,6 +43,38 @@ picture.addEventListener("error", async () => {
   problem.textContent = answer.ok ? "" : (await answer.json()).detail;
   problem.hidden = answer.ok;
   picture.hidden = !answer.ok;
+});
+
+// A click on a map shows the series at that place.
+const series = document.getElementById("series");
+
+async function placeOf(event) {
+  const about = new URL(picture.src);
+  about.searchParams.set("f", "json");
+  const { bbox: [west, south, east, north], map } = await (await fetch(about)).json();
+  const scale = picture.naturalWidth / picture.clientWidth;
+  const x = (event.offsetX * scale - picture.dataset.left) / map.width, y = (event.offsetY * scale - picture.dataset.top) / map.height;
+  if (x < 0 || x > 1 || y < 0 || y > 1) return null;
+  return { lon: (west + x * (east - west)).toFixed(3), lat: (north - y * (north - south)).toFixed(3) };
+}
+
+picture.addEventListener("click", async (event) => {
+  const place = series && form.elements.kind.value === "image" ? await placeOf(event) : null;
+  if (!place) return;
+  const query = new URLSearchParams(place);
+  for (const slider of sliders) if (!("time" in slider.dataset) && !slider.dataset.range) query.set(slider.dataset.coord, pick(slider));
+  const [link, chart, caption] = series.querySelectorAll("a, img, figcaption");
+  link.href = `${series.dataset.root}${encodeURIComponent(form.elements.variable.value)}?${query}`;
+  chart.src = `${link.href}&f=svg`;
+  chart.hidden = false;
+  caption.textContent = "";
+  series.hidden = false;
+});
+
+series?.querySelector("img").addEventListener("error", async (event) => {
+  const answer = await fetch(event.target.src, { headers: { Accept: "application/json" } });
+  event.target.hidden = true;
+  series.querySelector("figcaption").textContent = answer.ok ? "" : (await answer.json()).detail;
 });
 
 let waiting;

@@ -1,4 +1,4 @@
-// Opens the page of a plot, moves its slider, changes its kind and asks for what cannot be; started by test_plot_page.py.
+// Opens the page of a plot, moves its slider, clicks on the map, changes its kind and asks for what cannot be; started by test_plot_page.py.
 // node plot_page.mjs URL FOLDER
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -32,11 +32,17 @@ const first = await shown("first", "/time/11");
 await slider.focus();
 for (let step = 0; step < 5; step += 1) await page.keyboard.press("ArrowLeft");
 const moved = await shown("moved", "/time/6");
+// 10 east, 53 north in a picture whose map has 824 pixels for 360 degrees and begins at 56, 52
+await page.locator("#picture").click({ position: { x: 56 + (190 / 360) * 824, y: 52 + (37 / 180) * 412 } });
+await page.waitForFunction(() => document.querySelector("#series img").naturalWidth > 0);
+const series = await page.evaluate(() => ({ href: document.querySelector("#series a").href, src: document.querySelector("#series img").src }));
+await page.locator("#series").scrollIntoViewIfNeeded();
+await page.screenshot({ path: join(folder, "series.png") });
 await page.selectOption("select[name=kind]", "contourf");
 const contours = await shown("contours", "/contourf/viridis/time/6");
 await page.fill("input[name=cmap]", "no-such-map");
 await page.waitForSelector("#problem:not([hidden])");
 const problem = await page.textContent("#problem");
 await page.screenshot({ path: join(folder, "problem.png") });
-writeFileSync(join(folder, "seen.json"), JSON.stringify({ first, moved, contours, problem, complaints }));
+writeFileSync(join(folder, "seen.json"), JSON.stringify({ first, moved, series, contours, problem, complaints }));
 await browser.close();

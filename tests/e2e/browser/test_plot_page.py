@@ -1,4 +1,4 @@
-"""The page of a plot in a real browser: the slider moves the picture, whose address gives it to others too."""
+"""The page of a plot in a real browser: a slider moves the picture, whose address gives it to others; a click asks."""
 
 import json
 import os
@@ -18,7 +18,7 @@ INSTALLED = Path(__file__).parents[3] / ".venv" / "browser"
 @pytest.mark.program("chromium")
 @pytest.mark.program("node")
 @pytest.mark.program("npm")
-def test_the_slider_moves_the_picture(demo: Any, tmp_path: Path) -> None:
+def test_the_slider_moves_the_picture_and_a_click_shows_the_series(demo: Any, tmp_path: Path) -> None:
     npm_install(HERE, INSTALLED)
     shutil.copyfile(HERE / "plot_page.mjs", INSTALLED / "plot_page.mjs")
     url = f"{demo.url}/datasets/mpi-esm-tas/plot/tas/image/viridis/"
@@ -38,4 +38,8 @@ def test_the_slider_moves_the_picture(demo: Any, tmp_path: Path) -> None:
     assert httpx.get(seen["moved"]["src"]).content == pictures[1]
     assert httpx.get(f"{demo.url}{seen['moved']['address']}").content == pictures[1]
     assert "no colour map 'no-such-map'" in seen["problem"]
+    series = httpx.get(seen["series"]["href"]).json()
+    assert (series["lon"], round(series["lat"], 3), len(series["time"])) == (9.375, 53.16, 12)
+    assert series["distance_km"] < 60
+    assert httpx.get(seen["series"]["src"]).headers["content-type"] == "image/svg+xml"
     assert [line for line in seen["complaints"] if "422" not in line] == []

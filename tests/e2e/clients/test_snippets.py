@@ -51,6 +51,11 @@ def test_python_snippets_read_the_values_of_the_file(demo: Any, tmp_path: Path, 
         assert ds[name].chunks is not None
     assert read(offered["pystac"], tmp_path)["item"].id == dataset_id
     assert ("netCDF4" in offered) == FILES[dataset_id].endswith(".nc")
+    subprocess.run(offered["a variable as netCDF, for cdo, R, Panoply"], shell=True, cwd=tmp_path, check=True)  # noqa: S602
+    with netCDF4.Dataset(tmp_path / f"{dataset_id}-part.nc") as file:
+        (pictured,) = set(file.variables) & {"tas", "uas", "vas", "S", "wet_c"}
+        with xr.open_dataset(DEMO / FILES[dataset_id], decode_times=False) as local:
+            np.testing.assert_array_equal(file[pictured][:].filled(np.nan), local[pictured])
     if "netCDF4" in offered:
         np.testing.assert_array_equal(read(offered["netCDF4"], tmp_path)["ds"][name][:].filled(np.nan), expected)
         subprocess.run(offered["the file itself"], shell=True, cwd=tmp_path, check=True, capture_output=True)  # noqa: S602  # as a person would
