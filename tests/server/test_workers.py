@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from datetime import date
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from pathlib import Path
@@ -78,19 +78,21 @@ def worker_behind(server: Process, connection: HTTPConnection) -> int:
     )
 
 
-def one_of_each(server: Process) -> dict[int, HTTPConnection]:
+@contextmanager
+def one_of_each(server: Process) -> Iterator[list[HTTPConnection]]:
     """A connection to each of two workers."""
     found: dict[int, HTTPConnection] = {}
+    with ExitStack() as ends:
 
-    def add() -> bool:
-        connection = connect(server)
-        assert get(connection, "/health")[0].status == 200
-        if found.setdefault(worker_behind(server, connection), connection) is not connection:
-            connection.close()
-        return len(found) == 2
+        def add() -> bool:
+            connection = ends.enter_context(closing(connect(server)))
+            for each in (connection, *found.values()):  # those there are must not be idle for long
+                assert get(each, "/health")[0].status == 200
+            found.setdefault(worker_behind(server, connection), connection)
+            return len(found) == 2
 
-    until(add)
-    return found
+        until(add)
+        yield list(found.values())
 
 
 @pytest.fixture(scope="module")
@@ -108,10 +110,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
 
 @pytest.fixture
 def each(served: Process) -> Iterator[list[HTTPConnection]]:
-    found = one_of_each(served)
-    yield list(found.values())
-    for connection in found.values():
-        connection.close()
+    with one_of_each(served) as connections:
+        yield connections
 
 
 def test_each_worker_has_the_same_values_and_versions(each: list[HTTPConnection]) -> None:
@@ -139,27 +139,26 @@ def test_each_line_of_the_log_names_its_worker(served: Process, each: list[HTTPC
     assert {line["worker"] for line in lines if "who" in line["event"]} == {1, 2}
 
 
-def test_all_workers_hear_what_comes_and_goes(served: Process, each: list[HTTPConnection]) -> None:
+def test_all_workers_hear_what_comes_and_goes(served: Process) -> None:
     """Also one that comes later gives two files of one name the ids that the others give them."""
-    folder = served.data_dir.parent / "archive"
-    (folder / "a+b.nc").write_bytes(TAS.read_bytes())
+    other = served.data_dir.parent / "archive" / "a+b.nc"
 
-    def ids(connection: HTTPConnection) -> list[str]:
-        return sorted(json.loads(get(connection, "/datasets")[1]))
+    def ids() -> list[list[str]]:
+        with one_of_each(served) as each:
+            return [json.loads(get(connection, "/datasets")[1]) for connection in each]
 
-    until(lambda: [len(ids(connection)) for connection in each] == [4, 4])
-    assert ids(each[0]) == ids(each[1])
-    before = ids(each[0])
-    assert "a-b" in before
-    victim = worker_behind(served, each[0])
+    other.write_bytes(TAS.read_bytes())
+    until(lambda: [len(one) for one in ids()] == [4, 4])
+    before = ids()
+    assert before[0] == before[1]
+    assert "a-b" in before[0]
+    with one_of_each(served) as each:
+        victim = worker_behind(served, each[0])
     psutil.Process(victim).kill()
     until(lambda: victim not in {worker.pid for worker in workers_of(served)})
-    again = one_of_each(served)
-    assert [ids(connection) for connection in again.values()] == [before, before]
-    (folder / "a+b.nc").unlink()
-    until(lambda: [len(ids(connection)) for connection in again.values()] == [3, 3])
-    for connection in again.values():
-        connection.close()
+    assert ids() == before
+    other.unlink()
+    until(lambda: [len(one) for one in ids()] == [3, 3])
 
 
 def test_one_worker_summarises_for_all(each: list[HTTPConnection]) -> None:
@@ -218,8 +217,8 @@ def test_a_worker_that_is_killed_takes_its_connections_and_no_other(start: Any) 
     psutil.Process(victim).kill()
     until(lambda: victim not in {worker.pid for worker in workers_of(server)} and len(workers_of(server)) == 2)
     until(server.log.read_text)
-    for connection in one_of_each(server).values():
-        connection.close()
+    with one_of_each(server):
+        pass
     assert sum(reader.cut for reader in readers) == held
     assert {status for reader in readers for status in reader.statuses} == {200}
     (line,) = map(json.loads, server.log.read_text().splitlines())
@@ -240,19 +239,17 @@ def test_a_worker_that_is_killed_takes_its_connections_and_no_other(start: Any) 
 def test_nothing_outlives_the_supervisor(start: Any, number: signal.Signals) -> None:
     """Nor what workers started: processes that draw. A client that stays does not matter."""
     server = start("serve", str(TAS), "--workers", "2")
-    connections = one_of_each(server)
-    for connection in connections.values():
-        assert get(connection, "/datasets/mpi-esm-tas/plot/tas/contourf/viridis/")[0].status == 200
-    everyone = everything(server)
-    assert len(everyone) >= 5
-    server.process.send_signal(number)
-    _, alive = psutil.wait_procs(everyone[1:], timeout=5)
-    assert not alive
+    with one_of_each(server) as each:
+        for connection in each:
+            assert get(connection, "/datasets/mpi-esm-tas/plot/tas/contourf/viridis/")[0].status == 200
+        everyone = everything(server)
+        assert len(everyone) >= 5
+        server.process.send_signal(number)
+        _, alive = psutil.wait_procs(everyone[1:], timeout=5)
+        assert not alive
     with server.process.stdout as printed:
         printed.read()
     assert server.process.wait(timeout=1) == (0 if number == signal.SIGINT else -number)
-    for connection in connections.values():
-        connection.close()
 
 
 @pytest.mark.parametrize(
