@@ -71,9 +71,11 @@ class KeyBytes:
         self._stores, self._settings = stores, settings
         self._cache = chunk_cache(settings)
         self._flights: Flights[bytes] = Flights(settings.chunk_timeout_s, DeadlineError)
-        self._read = Offload(settings.read_threads, settings.queue)
-        self._compute = Offload(settings.dask_chunks, settings.queue)  # for a cluster; must not keep reads waiting
-        self._open = Offload(settings.read_threads, settings.queue)
+        self._read = Offload(settings.read_threads, settings.queue, "read")
+        self._compute = Offload(
+            settings.dask_chunks, settings.queue, "compute"
+        )  # for a cluster; must not keep reads waiting
+        self._open = Offload(settings.read_threads, settings.queue, "open")
         self._former = Former()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
