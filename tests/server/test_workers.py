@@ -314,6 +314,17 @@ def test_what_no_worker_can_serve_is_one_line(tmp_path: Path, target: str, said:
         assert not before
 
 
+def test_a_supervisor_goes_without_the_science_stack() -> None:
+    """It would cost the memory of another worker."""
+    code = (
+        "import sys, cloudify.server.supervisor, cloudify.server.run, cloudify.server.lock, cloudify.server.logs\n"
+        "heavy = {'xarray', 'numpy', 'fastapi', 'xpublish', 'dask', 'zarr', 'pandas'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 def test_orders_come_over_as_they_are() -> None:
     """Whatever may stand in a catalog: dates in options, names of files that are no UTF-8."""
     link = Link("via", "https://example.org", "there")
