@@ -14,12 +14,14 @@ import httpx
 import numpy as np
 import pytest
 import xarray as xr
+from dask.sizeof import sizeof
 
 from cloudify import Server
 from cloudify.chunks.block import touched
 from cloudify.chunks.evaluate import evaluate
 from cloudify.chunks.lazy import Blocks
 from cloudify.chunks.reductions import Reductions
+from cloudify.diagnostics import lazy
 from cloudify.diagnostics.lazy import lazy_values
 from cloudify.model.stop import Stop, StoppedError, stoppable
 from cloudify.settings import Settings
@@ -111,6 +113,22 @@ def test_what_chunks_do_not_share_is_not_kept(made: Made) -> None:
     blocks = Blocks(array, "v", reductions := Reductions())
     read_all(array, blocks)
     assert reductions.nbytes == 0
+
+
+def test_a_chunk_of_a_diagnostic_keeps_nothing_that_only_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each chunk of the result holds few groups; what is accumulated for them is of no use to others."""
+    monkeypatch.setattr(lazy, "CHUNK_NBYTES", 8 * 3)
+    values = Counted().array(x=1)
+    array = lazy_values(values, np.arange(TIMES) % 4, 4, "mean")
+    assert array.numblocks == (4, 1)
+    found = read_all(array, Blocks(array, "v", reductions := Reductions()))
+    assert found[:, 0].tolist() == [1.5 * (16 + group) for group in range(4)]
+    assert reductions.nbytes == 0
+
+
+def test_the_size_of_what_is_accumulated_is_known() -> None:
+    part = lazy.take_in(np.ones((4, 500)), np.array([0, 1, 0, 1]), "mean", None)
+    assert 2 * 500 * (8 + 8) <= sizeof(part) <= 1.1 * 2 * 500 * (8 + 8)
 
 
 def test_threads_that_need_one_reduction_compute_it_once() -> None:
