@@ -173,13 +173,11 @@ def evaluated(array: DaskArray, evaluate: Evaluate | None = None) -> Array:
 
 
 def _evaluate_here(graph: Mapping[Any, Any], keys: Sequence[Any]) -> Sequence[Any]:
-    from dask.callbacks import Callback
     from dask.threaded import get
 
-    stop_between = Callback(pretask=lambda *_: go_on())  # type: ignore[no-untyped-call]  # called in this thread
-    with stop_between:
-        values: Sequence[Any] = get(graph, keys)
-        return values
+    between = (None, None, lambda *_: go_on(), None, None)  # given, since `Callback` is one set for all threads
+    values: Sequence[Any] = get(graph, keys, callbacks=[between])
+    return values
 
 
 def take_in(block: Array, codes: Array, statistic: str, weights: Array | None) -> Partial:
