@@ -189,7 +189,7 @@ class KeyBytes:
         if cluster is None:
             data = await self._source(dataset_id, store, key, chunk.read)
         else:
-            data = await self._source(dataset_id, store, key, lambda: chunk.read(cluster.evaluate), self._compute)
+            data = await self._source(dataset_id, store, key, lambda: chunk.read(cluster), self._compute)
         self._cache.put(chunk.etag, data)
         return data
 
