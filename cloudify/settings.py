@@ -64,6 +64,9 @@ class Settings(BaseSettings):
     chunk_nbytes: int = Field(2 * MIB, ge=1, description="chunk size, before encoding, where the source has no chunks")
     max_chunk_nbytes: int = Field(256 * MIB, ge=1, description="largest chunk, before encoding, that is served")
     chunk_cache_nbytes: int = Field(256 * MIB, ge=0, description="encoded chunks kept in memory by one process")
+    reduction_cache_nbytes: int = Field(
+        256 * MIB, ge=0, description="values that many chunks of a lazy dataset need, e.g. a mean, kept by one process"
+    )
     max_picture_nbytes: int = Field(512 * MIB, ge=1, description="most values, in bytes, that are read for a picture")
     max_diagnostic_nbytes: int = Field(
         2048 * MIB, ge=1, description="most values, in bytes, that are read for a diagnostic, and that it may have"

@@ -21,7 +21,7 @@ DEMO = Path(str(files("cloudify"))) / "demo" / "mpi-esm-tas.nc"
 def anomaly(ds: xr.Dataset) -> xr.Dataset:
     """Return by how much each number with a time differs from its mean in time.
 
-    Only the mean is computed here: a lazy one would be computed again with every chunk.
+    Only the mean is computed here: a lazy one would keep the first reader waiting.
     """
     varying = ds[[name for name, var in ds.data_vars.items() if "time" in var.dims and var.dtype.kind in "fiu"]]
     difference = varying - varying.mean("time").compute()

@@ -26,8 +26,8 @@ from cloudify.utils.daskhelper import get_dask_cluster
 DEMO = Path(cloudify.__file__).parent / "demo"
 
 # %% [markdown]
-# The function: how much each month differs from the mean of the year. Only the mean is computed before hosting, since a
-# lazy one would be computed again with every chunk.
+# The function: how much each month differs from the mean of the year. Only the mean is computed before hosting: a lazy
+# one would be computed, and kept, when the first chunk is read.
 
 
 # %%

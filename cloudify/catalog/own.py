@@ -19,6 +19,7 @@
         interval: [2005-01-01, 2005-12-31]
         immutable: true            # the source never changes
         codec: zstd                # or blosc, gzip, none
+        compute: auto              # or cluster, server: where chunks that are no file's are computed
         options: {}                # given to the opener
         prepare: {}                # done to the dataset before it is served: see `catalog.preparation`
 
@@ -40,7 +41,7 @@ from cloudify.catalog.nodes import NotPlainError, compose, construct, pairs
 from cloudify.catalog.preparation import read_preparation
 from cloudify.catalog.stated import OURS, parse_bbox, parse_interval, parse_link
 from cloudify.catalog.unfit import UnfitError
-from cloudify.model.entry import CODECS, Entry, Link, is_valid_id, suggest_id
+from cloudify.model.entry import CODECS, PLACES, Entry, Link, is_valid_id, suggest_id
 from cloudify.model.extent import Bbox, Interval
 from cloudify.model.preparation import Preparation
 from cloudify.settings import Settings, load_settings
@@ -195,6 +196,11 @@ class _Reader:
             self._fault(node, f"one of {', '.join(CODECS)}")
         return str(node.value)
 
+    def _compute(self, node: yaml.Node) -> str:
+        if node.value not in PLACES:
+            self._fault(node, f"one of {', '.join(PLACES)}")
+        return str(node.value)
+
     def _options(self, node: yaml.Node) -> dict[str, object]:
         if not isinstance(node, yaml.MappingNode):
             self._fault(node, "a mapping")
@@ -215,7 +221,7 @@ class _Reader:
     _READERS: ClassVar[dict[str, Callable[["_Reader", yaml.Node], object]]] = {
         "title": _text, "description": _text, "license": _text, "keywords": _texts,
         "version": _text, "citation": _text, "links": _links, "bbox": _bbox, "interval": _interval,
-        "immutable": _flag, "codec": _codec, "options": _options, "prepare": _prepare,
+        "immutable": _flag, "codec": _codec, "compute": _compute, "options": _options, "prepare": _prepare,
     }  # fmt: skip
 
     def _pairs(

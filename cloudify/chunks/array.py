@@ -2,18 +2,26 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from hashlib import blake2b
+from time import perf_counter
 from typing import Any
 
+import numpy as np
 import xarray as xr
-from dask.local import get_sync
 
 from cloudify.chunks.attributes import drops_nan_marker, json_attributes
-from cloudify.chunks.block import Evaluate, block_edges, read_region
-from cloudify.chunks.encode import Block, Codec, encode_chunk
+from cloudify.chunks.block import touched
+from cloudify.chunks.elsewhere import encoded_elsewhere
+from cloudify.chunks.encode import Codec, encode_chunk
+from cloudify.chunks.evaluate import evaluate
 from cloudify.chunks.grid import choose_grid
+from cloudify.chunks.lazy import Blocks, Evaluate
+from cloudify.chunks.pace import Pace
+from cloudify.chunks.reductions import Reductions
 from cloudify.chunks.stored_type import Json, StoredType
 from cloudify.model.chunkgrid import ChunkGrid
+from cloudify.model.entry import Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +40,18 @@ class ServedArray:
     codec: Codec
     tag: str
     """Hash of all that the bytes of its chunks depend on."""
-    edges: tuple[Block, ...] | None
+    blocks: Blocks | None
+    """What it is computed of, None where it comes out of a file or memory."""
+    compute: Place
+    pace: Pace
 
     @classmethod
     def of(
         cls, path: str, variable: xr.Variable, *,
         token: str, codec: Codec, stored: bool, chunk_nbytes: int, max_chunk_nbytes: int, wanted: Mapping[str, int],
+        reductions: Reductions, compute: Place,
     ) -> "ServedArray":  # fmt: skip
-        """Decide how a variable is served.
+        """Decide how a variable is served; `reductions` keeps what many of its chunks need, `compute` says where.
 
         Raises
         ------
@@ -66,7 +78,9 @@ class ServedArray:
             attrs=json_attributes(variable.attrs, skip),
             codec=codec,
             tag=blake2b(text.encode(), digest_size=8).hexdigest(),
-            edges=block_edges(variable),
+            blocks=Blocks.of(path, variable, reductions),
+            compute=compute,
+            pace=Pace(),
         )
 
     @property
@@ -74,7 +88,25 @@ class ServedArray:
         """What fills the rest of an edge chunk; v3's fill value."""
         return self.type.default_fill if self.fill is None else self.fill
 
-    def chunk_bytes(self, index: tuple[int, ...], evaluate: Evaluate = get_sync) -> bytes:
-        """Read and encode one chunk. Blocks; raises whatever the source raises."""
-        block = read_region(self.variable, self.grid.region(index), self.edges, evaluate)
-        return encode_chunk(block, stored=self.type, grid=self.grid, padding=self.padding, codec=self.codec)
+    @property
+    def suits_cluster(self) -> bool:
+        """Whether a cluster is to compute its chunks, if there is one."""
+        return self.blocks is not None and (self.compute == "cluster" or (self.compute == "auto" and self.pace.is_slow))
+
+    def chunk_bytes(self, index: tuple[int, ...], elsewhere: Evaluate | None = None) -> bytes:
+        """Read and encode one chunk, or have a lazy one computed and encoded by `elsewhere`.
+
+        Blocks; raises whatever the source raises.
+        """
+        region = self.grid.region(index)
+        encode = partial(encode_chunk, stored=self.type, grid=self.grid, padding=self.padding, codec=self.codec)
+        if self.blocks is None:
+            return encode(np.asarray(self.variable[region].values))
+        keys, mosaic = touched(self.blocks, region)
+        if elsewhere is not None:
+            return encoded_elsewhere(self.blocks, keys, mosaic, encode, elsewhere)
+        tasks = self.blocks.tasks(keys)
+        start = perf_counter()
+        data = encode(mosaic.joined(evaluate(tasks, keys)))
+        self.pace.note(perf_counter() - start)
+        return data

@@ -1,79 +1,64 @@
 """The elements of one chunk, read from wherever they are, at a cost that does not grow with the number of chunks."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
 import numpy as np
-import xarray as xr
-from dask.local import get_sync
 
 from cloudify.chunks.encode import Block
+from cloudify.chunks.graph import Key
+from cloudify.chunks.lazy import Blocks
 
-Evaluate = Callable[[Mapping[Any, Any], Sequence[Any]], Sequence[Any]]
-"""Computes keys of a culled graph: ``get_sync`` here, a cluster's elsewhere."""
-
-
-def read_region(
-    variable: xr.Variable, region: tuple[slice, ...], edges: Sequence[Block] | None, evaluate: Evaluate = get_sync
-) -> Block:
-    """Return the elements of `region`.
-
-    Parameters
-    ----------
-    region
-        One slice with start and stop for each dimension.
-    edges
-        `block_edges` of the variable.
-    evaluate
-        What computes blocks of a dask graph.
-    """
-    if edges is None:
-        return np.asarray(variable[region].values)
-    return _read_blocks(variable.data, region, edges, evaluate)
+Region = tuple[slice, ...]
+"""A slice with start and stop for each dimension."""
 
 
-def block_edges(variable: xr.Variable) -> tuple[Block, ...] | None:
-    """Return where dask's blocks begin and end along each dimension, None for a variable without dask."""
-    if variable.chunks is None:
-        return None
-    return tuple(np.cumsum((0, *sizes)) for sizes in variable.chunks)
+@dataclass(frozen=True, slots=True)
+class Mosaic:
+    """How a region is put together from the blocks that it touches."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    parts: tuple[tuple[Region, Region], ...]
+    """For each block: where it goes, and which part of it."""
+
+    def joined(self, blocks: Sequence[Any]) -> Block:
+        """Return the elements of the region, of the values of its blocks."""
+        if len(self.parts) == 1:
+            return np.asarray(np.asarray(blocks[0])[self.parts[0][1]])  # a scalar stays an array
+        out = np.empty(self.shape, dtype=self.dtype)
+        for (target, within), block in zip(self.parts, blocks, strict=True):
+            out[target] = np.asarray(block)[within]
+        return out
 
 
-def _read_blocks(
-    array: Any,  # noqa: ANN401  # dask has no types
-    region: tuple[slice, ...],
-    edges: Sequence[Block],
-    evaluate: Evaluate,
-) -> Block:
-    """Evaluate only the blocks that a region touches.
-
-    ``cull`` on the graph is O(keys asked for); dask's own ``compute`` looks at every key of every layer.
-    """
-    spans = [_touched(axis, part) for axis, part in zip(edges, region, strict=True)]
+def touched(blocks: Blocks, region: Region) -> tuple[list[Key], Mosaic]:
+    """Return the keys of the blocks that hold elements of a region, and how it is put together from them."""
+    spans = [_span(axis, part) for axis, part in zip(blocks.edges, region, strict=True)]
     indices = list(product(*spans))
-    keys = [(array.name, *index) for index in indices]
-    blocks = evaluate(dict(array.dask.cull(set(keys))), keys)
-    if len(blocks) == 1:
-        return np.asarray(np.asarray(blocks[0])[_within(indices[0], region, edges)])  # a scalar stays an array
-    out = np.empty([part.stop - part.start for part in region], dtype=array.dtype)
-    for index, block in zip(indices, blocks, strict=True):
-        target = tuple(
-            slice(max(axis[i] - part.start, 0), min(axis[i + 1], part.stop) - part.start)
-            for axis, part, i in zip(edges, region, index, strict=True)
-        )
-        out[target] = np.asarray(block)[_within(index, region, edges)]
-    return out
+    parts = tuple((_target(index, region, blocks.edges), _within(index, region, blocks.edges)) for index in indices)
+    shape = tuple(part.stop - part.start for part in region)
+    return [(blocks.name, *index) for index in indices], Mosaic(shape, blocks.dtype, parts)
 
 
-def _touched(axis: Block, part: slice) -> range:
+def _span(axis: Block, part: slice) -> range:
     """Return the blocks of an axis that hold elements of `part`; blocks may be empty."""
     first = int(np.searchsorted(axis, part.start, side="right")) - 1
     last = int(np.searchsorted(axis, part.stop, side="left"))
     return range(first, max(last, first + 1))
 
 
-def _within(index: tuple[int, ...], region: tuple[slice, ...], edges: Sequence[Block]) -> tuple[slice, ...]:
+def _target(index: tuple[int, ...], region: Region, edges: Sequence[Block]) -> Region:
+    """Return the part of the region that lies in a block."""
+    return tuple(
+        slice(max(int(axis[i]) - part.start, 0), min(int(axis[i + 1]), part.stop) - part.start)
+        for axis, part, i in zip(edges, region, index, strict=True)
+    )
+
+
+def _within(index: tuple[int, ...], region: Region, edges: Sequence[Block]) -> Region:
     """Return the part of a block that lies in the region."""
     return tuple(
         slice(max(part.start - int(axis[i]), 0), min(part.stop, int(axis[i + 1])) - int(axis[i]))

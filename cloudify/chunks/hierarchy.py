@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from hashlib import blake2b
 
 import xarray as xr
-from dask.local import get_sync
 
 from cloudify.chunks.array import ServedArray
 from cloudify.chunks.attributes import json_attributes
-from cloudify.chunks.block import Evaluate
 from cloudify.chunks.encode import Codec
 from cloudify.chunks.keys import ChunkKeys, chunk_name, parse_chunk_key
+from cloudify.chunks.lazy import Evaluate
 from cloudify.chunks.metadata import (
     Documents,
     array_documents,
@@ -20,8 +19,10 @@ from cloudify.chunks.metadata import (
     join,
     plain_group_documents,
 )
+from cloudify.chunks.reductions import Reductions
 from cloudify.chunks.stored_type import Json, UnstorableError
 from cloudify.errors import ChunkTooLargeError, UnknownKeyError
+from cloudify.model.entry import Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +53,16 @@ class Chunk:
     @property
     def is_computed(self) -> bool:
         """Whether it comes out of a dask graph, not out of a file or memory."""
-        return self.array.edges is not None
+        return self.array.blocks is not None
 
-    def read(self, evaluate: Evaluate = get_sync) -> bytes:
-        """Read and encode it; `evaluate` computes what a dask graph holds. Blocks; raises what the source raises."""
-        return self.array.chunk_bytes(self.index, evaluate)
+    @property
+    def suits_cluster(self) -> bool:
+        """Whether a cluster is to compute it, if there is one."""
+        return self.array.suits_cluster
+
+    def read(self, elsewhere: Evaluate | None = None) -> bytes:
+        """Read and encode it, or have that done by `elsewhere`. Blocks; raises what the source raises."""
+        return self.array.chunk_bytes(self.index, elsewhere)
 
 
 class Hierarchy:
@@ -87,8 +93,22 @@ class Hierarchy:
         cls, groups: Mapping[str, xr.Dataset], *,
         token: str, codec: Codec, stored: bool, chunk_nbytes: int, max_chunk_nbytes: int,
         omitted: Mapping[str, str] | None = None, immutable: bool = False, chunks: Mapping[str, int] | None = None,
+        reductions: Reductions | None = None, compute: Place = "auto",
     ) -> "Hierarchy":  # fmt: skip
-        """Lay out the groups of a dataset (``/`` is the root); `chunks` has the sizes that its catalog wants."""
+        """Lay out the groups of a dataset.
+
+        Parameters
+        ----------
+        groups
+            By path; ``/`` is the root.
+        chunks
+            The sizes that its catalog wants.
+        reductions
+            Keeps what many chunks of a lazy variable need; by default, that of this dataset alone.
+        compute
+            Where chunks of lazy variables are computed.
+        """
+        kept = reductions or Reductions()
         arrays: dict[str, ServedArray] = {}
         left_out: dict[str, str] = dict(omitted or {})
         attrs: dict[str, dict[str, Json]] = {"": {}} | {
@@ -105,6 +125,7 @@ class Hierarchy:
                         path, variable,
                         token=token, codec=codec, stored=stored,
                         chunk_nbytes=chunk_nbytes, max_chunk_nbytes=max_chunk_nbytes, wanted=chunks or {},
+                        reductions=kept, compute=compute,
                     )  # fmt: skip
                 except (UnstorableError, ChunkTooLargeError) as error:
                     left_out[path] = str(error)

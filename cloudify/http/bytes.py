@@ -185,7 +185,7 @@ class KeyBytes:
         return await unless_left(receive, self._flights.join(chunk.etag, make))
 
     async def _make(self, dataset_id: str, store: Store, chunk: Chunk, key: str) -> bytes:
-        cluster = cluster_of(self._settings) if chunk.is_computed else None
+        cluster = cluster_of(self._settings) if chunk.suits_cluster else None
         if cluster is None:
             data = await self._source(dataset_id, store, key, chunk.read)
         else:

@@ -19,6 +19,7 @@ from cloudify.datasets.opened import Opened
 from cloudify.datasets.shelf import Shelf
 from cloudify.datasets.stored import stored_form
 from cloudify.errors import UnknownDatasetError
+from cloudify.http.stores import reduction_cache
 from cloudify.model.entry import Entry
 from cloudify.settings import Settings
 
@@ -138,6 +139,8 @@ class Lookup:
             omitted=omitted,
             immutable=opened.entry.immutable,
             chunks=dict(opened.entry.prepare.chunks),
+            reductions=reduction_cache(self._settings),
+            compute=opened.entry.compute if opened.stored else "cluster",  # a script has its cluster for its own graphs
         )
 
 

@@ -7,6 +7,7 @@ from typing import Protocol
 from cloudify.chunks.cache import ByteCache
 from cloudify.chunks.hierarchy import Chunk, Document
 from cloudify.chunks.passthrough import StoredChunk
+from cloudify.chunks.reductions import Reductions
 from cloudify.settings import Settings
 
 Found = Document | Chunk | StoredChunk
@@ -58,3 +59,9 @@ class Stores(Protocol):
 def chunk_cache(settings: Settings) -> ByteCache:
     """Return the one cache of encoded chunks of a process, by their tags: those of the same bytes are the same."""
     return ByteCache(settings.chunk_cache_nbytes)
+
+
+@lru_cache(maxsize=8)
+def reduction_cache(settings: Settings) -> Reductions:
+    """Return what keeps the reductions of lazy datasets in a process."""
+    return Reductions(settings.reduction_cache_nbytes)

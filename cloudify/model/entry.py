@@ -10,6 +10,8 @@ from cloudify.model.extent import Bbox, Interval
 from cloudify.model.preparation import NOTHING, Preparation
 
 CodecName = Literal["zstd", "blosc", "gzip", "none"]
+Place = Literal["auto", "cluster", "server"]
+PLACES: tuple[Place, ...] = ("auto", "cluster", "server")
 CODECS: tuple[CodecName, ...] = ("zstd", "blosc", "gzip", "none")
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
@@ -68,6 +70,8 @@ class Entry:
     """The operator's word that the source never changes."""
     codec: CodecName = "zstd"
     """How chunks that we encode are compressed."""
+    compute: Place = "auto"
+    """Where chunks of lazy variables are computed, if there is a cluster: ``auto`` measures whether that pays."""
     options: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
     """Given to the opener. May hold credentials: never shown."""
     fault: str = ""

@@ -75,6 +75,38 @@ def stoppable(stop: Stop) -> Iterator[None]:
         _stop.reset(before)
 
 
+@contextmanager
+def shared(wanted: Callable[[], bool]) -> Iterator[None]:
+    """Have work of this context go on until the block ends though it is to stop, while others want what it makes.
+
+    Parameters
+    ----------
+    wanted
+        Whether they do.
+    """
+    own = _stop.get()
+    if own is None:
+        yield
+        return
+    with stoppable(_Shared(own, wanted)):
+        yield
+
+
+class _Shared(Stop):
+    """A request to stop that counts when nobody else wants the work to go on."""
+
+    def __init__(self, own: Stop, wanted: Callable[[], bool]) -> None:
+        super().__init__()
+        self._own, self._wanted = own, wanted
+
+    def check(self) -> None:
+        try:
+            self._own.check()
+        except (StoppedError, CloudifyError):
+            if not self._wanted():
+                raise
+
+
 def go_on() -> None:
     """Return if the work of this context may go on; raises as `Stop.check` does."""
     stop = _stop.get()

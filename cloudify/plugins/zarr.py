@@ -52,6 +52,16 @@ def check_array(array: ServedArray) -> Finding | None:
     return None
 
 
+def check_reductions(array: ServedArray) -> Finding | None:
+    """Return what many chunks of a variable need that could not be kept; None if there is none, or none was read."""
+    nbytes = max(array.blocks.too_large, default=0) if array.blocks is not None else 0
+    if not nbytes:
+        return None
+    reason = f"a reduction of {nbytes / 2**20:.0f} MiB is computed again with every chunk"
+    fix = "compute it before hosting, e.g. ds.mean('time').compute(), or raise reduction_cache_nbytes"
+    return Finding("zarr", array.path, "limited", reason, fix)
+
+
 def check_zarr(checked: Checked) -> Iterator[Finding]:
     """Yield one finding for the store, and one for each variable that is left out, renamed or badly chunked."""
     yield Finding("zarr", "", "works", f"{len(checked.hierarchy.arrays)} variables, in v3 and v2")
@@ -65,7 +75,8 @@ def check_zarr(checked: Checked) -> Iterator[Finding]:
             if original is not None:
                 reason = f"served as {name!r}: a slash would make it a group"
                 yield Finding("zarr", f"{group}{original}", "limited", reason, "rename it in the source")
-    yield from filter(None, map(check_array, checked.hierarchy.arrays.values()))
+    for array in checked.hierarchy.arrays.values():
+        yield from filter(None, (check_array(array), check_reductions(array)))
 
 
 class ZarrPlugin(Plugin):

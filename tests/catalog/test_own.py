@@ -25,6 +25,7 @@ datasets:
     interval: [2005-01-01, 2005-12-31T12:00:00+01:00]
     immutable: true
     codec: blosc
+    compute: cluster
     options: {group: deep}
   far: {href: "https://example.org/x.zarr"}
 """
@@ -35,6 +36,7 @@ FAULTS = {
     "unknown key": ("  a:\n    href: x.nc\n    hrf: y", 4, "one of title, description,", "'hrf'"),
     "unknown driver": ("  a: {href: x.xyz}", 2, "a file whose ending tells its driver, or the key `driver`", "'x.xyz'"),
     "codec": ("  a: {href: x.nc, codec: lzma}", 2, "one of zstd, blosc, gzip, none", "'lzma'"),
+    "compute": ("  a: {href: x.nc, compute: gpu}", 2, "one of auto, cluster, server", "'gpu'"),
     "flag": ("  a: {href: x.nc, immutable: maybe}", 2, "true or false", "'maybe'"),
     "keywords": ("  a: {href: x.nc, keywords: sea}", 2, "a list of texts", "'sea'"),
     "title": ("  a: {href: x.nc, title: [1]}", 2, "text", "a list"),
@@ -88,7 +90,7 @@ def test_a_whole_catalog(tmp_path: Path) -> None:
     sst, far = entries
     assert sst == Entry(
         "sst", "netcdf", str(tmp_path / "data/sst.nc"), "Sea surface temperature",
-        keywords=("ocean", "monthly"), immutable=True, codec="blosc", options={"group": "deep"},
+        keywords=("ocean", "monthly"), immutable=True, codec="blosc", compute="cluster", options={"group": "deep"},
         version="1.2", citation="A. Author (2026)",
         links=(
             Link("derived_from", "https://example.org/run-7", "The run"),

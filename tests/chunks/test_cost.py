@@ -48,12 +48,3 @@ def test_64_readers_of_one_cold_chunk_compute_it_once() -> None:
     assert {answer.status_code for answer in answers} == {200}
     assert len({answer.content for answer in answers}) == 1
     assert computed == [(1, 8)]
-
-
-def test_a_chunk_evaluates_as_many_tasks_among_many_as_among_few() -> None:
-    """Counted, not timed: what the culled graph holds is the same for 100 and for 10,000 chunks."""
-    sizes = []
-    for chunks in (100, 10_000):
-        array = lazy(chunks)["t"].data
-        sizes.append(len(dict(array.dask.cull({(array.name, 50, 0, 0)}))))
-    assert sizes[0] == sizes[1] < 10

@@ -1,0 +1,69 @@
+"""A chunk of a lazy array as one task for a cluster, whose outcome is the encoded chunk."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from secrets import token_hex
+from typing import Any
+
+from dask._task_spec import List, Task, TaskRef
+
+from cloudify.chunks.block import Mosaic
+from cloudify.chunks.encode import Block
+from cloudify.chunks.evaluate import evaluate
+from cloudify.chunks.graph import Key
+from cloudify.chunks.lazy import Blocks, Evaluate
+
+MOST_TASKS = 64
+"""Tasks of a chunk up to which one worker does all of them: values that travel cost more than they take. Of more, the
+cluster makes what it can at once."""
+Encode = Callable[[Block], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """Joins the blocks of a chunk and encodes it. Sent to workers."""
+
+    mosaic: Mosaic
+    encode: Encode
+
+    def __call__(self, blocks: Sequence[Any]) -> bytes:
+        """Return the chunk."""
+        return self.encode(self.mosaic.joined(blocks))
+
+
+@dataclass(frozen=True, slots=True)
+class WholeChunk:
+    """All that a chunk takes. Sent to a worker."""
+
+    tasks: Mapping[Key, Any]
+    keys: Sequence[Key]
+    encoded: Encoded
+
+    def __call__(self) -> bytes:
+        """Compute the blocks of a chunk and return it."""
+        return self.encoded(evaluate(self.tasks, self.keys))
+
+
+def encoded_elsewhere(
+    blocks: Blocks, keys: Sequence[Key], mosaic: Mosaic, encode: Encode, elsewhere: Evaluate
+) -> bytes:
+    """Have a chunk computed and encoded, and what many chunks need computed once. Blocks; raises what the array raises.
+
+    Parameters
+    ----------
+    keys, mosaic
+        As `touched` gives them.
+    encode
+        Can be pickled.
+    elsewhere
+        Computes keys of a graph, in other processes.
+    """
+    tasks = blocks.tasks(keys, elsewhere)
+    key = f"{blocks.name}-chunk-{token_hex(8)}"  # never that of a chunk which is being forgotten
+    encoded = Encoded(mosaic, encode)
+    if len(tasks) <= MOST_TASKS:
+        graph = {key: Task(key, WholeChunk(tasks, keys, encoded))}
+    else:
+        graph = {**tasks, key: Task(key, encoded, List(*map(TaskRef, keys)))}
+    data: bytes = elsewhere(graph, [key])[0]
+    return data
