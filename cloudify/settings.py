@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from ipaddress import ip_network
 from pathlib import Path
+from secrets import token_hex
 from typing import Literal, Self
 from urllib.parse import urlsplit
 
@@ -23,6 +24,9 @@ MIB = 2**20
 ENV_PREFIX = "CLOUDIFY_"
 ALIASES = {"dask_address": "ZARR_ADDRESS"}
 """Setting -> variable of the environment that host scripts know it by; ours wins."""
+
+START_VARIABLE = f"{ENV_PREFIX}START"
+"""No setting: a supervisor gives it to its workers."""
 
 _SCHEDULER = re.compile(r"((tcp|tls|wss?)://)?(\[[0-9a-fA-F:.]+\]|[^\s/:\[\]]+):[0-9]{1,5}|inproc://\S+")
 
@@ -40,6 +44,9 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(9000, ge=0, le=65535, description="port to listen on; 0 takes a free one")
+    workers: int = Field(
+        1, ge=1, le=256, description="processes that answer requests, of `cloudify serve` and `cloudify demo`"
+    )
     root_url: str | None = Field(None, description="public root of the server's links, e.g. https://data.example.org/x")
     trusted_proxies: str = Field(
         "", description="comma-separated addresses or networks whose X-Forwarded-* headers are believed"
@@ -117,6 +124,12 @@ class Settings(BaseSettings):
     drawing_queue: int = Field(64, ge=0, description="pictures that wait to be drawn, in one process of the server")
 
     max_body_nbytes: int = Field(2 * MIB, ge=0, description="largest request body that is read")
+    head_timeout_s: float = Field(
+        10.0, gt=0, description="longest time until the head of a request is there; then the connection is closed"
+    )
+    stall_timeout_s: float = Field(
+        30.0, gt=0, description="how long a client may read, or send a body, slower than 1 KiB a second"
+    )
     shutdown_s: float = Field(4.0, gt=0, le=5, description="time that running requests get to finish on SIGTERM")
 
     @field_validator("fetch_allow")
@@ -210,6 +223,17 @@ def dask_address(settings: Settings) -> str | None:
 def _read_aliases() -> dict[str, object]:
     """Return the settings that the environment has under their other names."""
     return {name: os.environ[alias] for name, alias in ALIASES.items() if alias in os.environ}
+
+
+@lru_cache(maxsize=1)
+def start_token() -> str:
+    """Return what tells one start of the server from another: random, the same in all its workers."""
+    return os.environ.get(START_VARIABLE) or token_hex(8)
+
+
+def worker_environment(own: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of a worker of this server: ours, what it has in common with the others, and its own."""
+    return {**os.environ, START_VARIABLE: start_token(), **own}
 
 
 def child_environment(own: Mapping[str, str]) -> dict[str, str]:

@@ -14,12 +14,15 @@ import xarray as xr
 
 from cloudify.datasets.source import explain, failures
 from cloudify.datasets.times import Numbers, store_cftimes, store_times
+from cloudify.settings import start_token
 
 _NUMBERS = (bool, int, float, complex, np.number, np.bool_)
 
 
 ORIGINAL_NAME = "cloudify_original_name"
 """Encoding of a variable that is served under another name."""
+OBJECT_VERSION = "cloudify_object_version"
+"""Encoding of an object that is the same in all workers of a server."""
 
 
 def stored_form(ds: xr.Dataset) -> tuple[xr.Dataset, dict[str, str]]:
@@ -37,6 +40,13 @@ def stored_form(ds: xr.Dataset) -> tuple[xr.Dataset, dict[str, str]]:
             reason = str(error) if isinstance(error, ValueError | TypeError) else explain(error)
             omitted[name] = f"no stored form: {reason}"
     return unindexed(kept, attrs), omitted
+
+
+def as_object(data: xr.Dataset | xr.DataTree, dataset_id: str) -> xr.Dataset | xr.DataTree:
+    """Return an object of Python to be served all the time: every worker of a server has it under the same token."""
+    marked = without_slashes(data).copy(deep=False)
+    marked.encoding = {**marked.encoding, OBJECT_VERSION: f"{start_token()}-{dataset_id}"}
+    return marked
 
 
 def without_slashes(data: xr.Dataset | xr.DataTree) -> xr.Dataset | xr.DataTree:

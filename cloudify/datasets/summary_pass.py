@@ -48,6 +48,8 @@ class SummaryPass:
         self._stuck: list[Thread] = []
         self._end = Event()
         self._thread: Thread | None = None
+        self.makes = True
+        """False where another process of the server makes summaries: what that one has written is taken note of."""
 
     def __enter__(self) -> Self:
         """Begin, unless the time for a dataset is 0."""
@@ -72,8 +74,25 @@ class SummaryPass:
                 os.setpriority(os.PRIO_PROCESS, get_native_id(), NICE)
         wait_s = FIRST_S
         while not self._end.wait(wait_s):
-            self._round()
-            wait_s = AGAIN_S
+            if self.makes:
+                self._round()
+                wait_s = AGAIN_S
+            else:
+                wait_s = FIRST_S if self._learn() else min(2 * wait_s, AGAIN_S)
+
+    def _learn(self) -> bool:
+        """Take note of the summaries that another process has made since; whether there were any."""
+        learnt = False
+        for dataset_id in self._shelf.ids():
+            entry = self._shelf.entry(dataset_id)
+            if self._end.is_set() or entry is None or not self._is_due(entry):
+                continue
+            token = self._token(entry)
+            known = self._summaries.kept(token) if token else None
+            if token and known:
+                self._summaries.learn(dataset_id, token, known)
+                learnt = True
+        return learnt
 
     def _round(self) -> None:
         for dataset_id in self._shelf.ids():

@@ -49,7 +49,8 @@
         ├── InvalidTargetError
         ├── MissingMainGuardError
         ├── PortInUseError
-        └── DataDirectoryInUseError
+        ├── DataDirectoryInUseError
+        └── WorkerFailedError
 
 A class has a stable ``code`` (the end of a problem's ``type``) and a message that proposes the next step.
 The HTTP status is looked up by family in :mod:`cloudify.http.problems`.
@@ -112,6 +113,7 @@ from cloudify.errors.usage import (
     InvalidTargetError,
     MissingMainGuardError,
     PortInUseError,
+    WorkerFailedError,
 )
 
 __all__ = [
@@ -164,4 +166,5 @@ __all__ = [
     "UnreadableChunkError",
     "UnreadableDatasetError",
     "UsageError",
+    "WorkerFailedError",
 ]

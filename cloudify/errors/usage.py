@@ -44,6 +44,12 @@ class PortInUseError(UsageError):
         super().__init__(f"port {port} is in use; port {free} is free: --port {free}")
 
 
+class WorkerFailedError(UsageError):
+    """A worker that cannot start, with its own reason."""
+
+    code = "worker-failed"
+
+
 class DataDirectoryInUseError(UsageError):
     """Another server holds the data directory."""
 

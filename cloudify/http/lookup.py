@@ -17,13 +17,15 @@ from cloudify.chunks.encode import Codec
 from cloudify.chunks.hierarchy import Hierarchy
 from cloudify.datasets.opened import Opened
 from cloudify.datasets.shelf import Shelf
-from cloudify.datasets.stored import stored_form
+from cloudify.datasets.stored import OBJECT_VERSION, stored_form
 from cloudify.errors import UnknownDatasetError
 from cloudify.http.stores import reduction_cache
 from cloudify.model.entry import Entry
 from cloudify.settings import Settings
 
 HIERARCHY = "hierarchy"
+OBJECT = "object-"
+"""How version tokens of objects begin."""
 
 
 class HasToken(Protocol):
@@ -85,7 +87,7 @@ class Lookup:
         """Whether the source is known to have been replaced since, so that what was just read belongs to neither."""
         shelf = self.shelf_of(dataset_id)
         if shelf is None:  # an object in memory, or what had an entry until now
-            return not store.token.startswith(self._start)
+            return not store.token.startswith(OBJECT)
         return shelf.has_changed(dataset_id, store.token)
 
     def let_go(self, dataset_id: str, seen_ns: int) -> None:
@@ -113,7 +115,8 @@ class Lookup:
             else:
                 self._objects += 1
                 entry = Entry(dataset_id, driver="object", href="")
-                opened = Opened(entry, f"{self._start}-{self._objects}", _groups(tree), stored=False)
+                token = tree.encoding.get(OBJECT_VERSION) or f"{self._start}-{self._objects}"
+                opened = Opened(entry, f"{OBJECT}{token}", _groups(tree), stored=False)
             self._foreign.pop(dataset_id, None)
             self._foreign[dataset_id] = (tree, opened, monotonic())
             while len(self._foreign) > self._settings.open_datasets:

@@ -16,7 +16,7 @@ from cloudify.catalog.catalog import Catalog, Fault, Standing
 from cloudify.catalog.survey import Survey
 from cloudify.datasets.shelf import Shelf
 from cloudify.datasets.split import Splits
-from cloudify.datasets.stored import without_slashes
+from cloudify.datasets.stored import as_object
 from cloudify.datasets.summaries import Summaries
 from cloudify.datasets.summary_pass import SummaryPass
 from cloudify.errors import InvalidIdError
@@ -30,7 +30,8 @@ from cloudify.model.entry import is_valid_id, suggest_id
 from cloudify.pictures.drawers import end_drawers
 from cloudify.server.discovery import load_plugins
 from cloudify.server.failures import LastResort, answer_failures
-from cloudify.server.objects import is_object, load_object
+from cloudify.server.object_names import is_object
+from cloudify.server.objects import load_objects
 from cloudify.server.watcher import Watcher
 from cloudify.settings import Settings, load_settings
 
@@ -105,7 +106,7 @@ class Server:
             "title": "cloudify", "version": cloudify.__version__, "docs_url": None, "redoc_url": None,
             "lifespan": self._watched,
         }  # fmt: skip
-        served = {key: without_slashes(value) for key, value in objects.items()}
+        served = {key: as_object(value, key) for key, value in objects.items()}
         self.rest = Rest(served, plugins=found, app_kws=app_kws)
         for plugin in plugins:
             self.rest.register_plugin(plugin)
@@ -120,13 +121,9 @@ class Server:
         InvalidTargetError
             If a target names nothing to serve.
         """
-        objects: dict[str, xr.Dataset | xr.DataTree] = {}
-        others = []
-        for target in targets:
-            if is_object(target):
-                objects |= load_object(target)
-            else:
-                others.append(target)
+        targets = list(targets)
+        objects = load_objects(target for target in targets if is_object(target))
+        others = [target for target in targets if not is_object(target)]
         return cls(Survey(others, reserved=objects, settings=settings), settings=settings, objects=objects)
 
     @property

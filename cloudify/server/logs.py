@@ -11,14 +11,25 @@ from asgi_correlation_id import correlation_id
 from cloudify.settings import Settings, log_style
 
 
-def set_up_logs(settings: Settings) -> None:
-    """Send everything that is logged, the libraries' lines too, to stderr in one form."""
+def set_up_logs(settings: Settings, worker: int | None = None) -> None:
+    """Send everything that is logged, the libraries' lines too, to stderr in one form.
+
+    Parameters
+    ----------
+    worker
+        Number of this process, where several serve: each line has it.
+    """
+
+    def add_worker(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        return event if worker is None else {**event, "worker": worker}
+
     level = logging.getLevelName(settings.log_level.upper())
     shared: list[Any] = [
         structlog.stdlib.add_log_level,
         structlog.stdlib.ExtraAdder(),
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _add_request_id,
+        add_worker,
     ]
     if log_style(settings, terminal=sys.stderr.isatty()) == "json":
         last: list[Any] = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]

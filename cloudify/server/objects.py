@@ -2,9 +2,8 @@
 
 import importlib
 import importlib.util
-import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import ModuleType
 
@@ -13,8 +12,8 @@ from cloudpickle import register_pickle_by_value
 from xpublish.rest import Rest
 
 from cloudify.errors import InvalidTargetError
+from cloudify.server.object_names import OBJECT
 
-_TARGET = re.compile(r"(?P<module>[A-Za-z_][\w.]*|.*\.py):(?P<name>[A-Za-z_]\w*)", re.DOTALL)
 MODULE_NAME = "__host__.__main__"
 """What a host script is called while it is imported: not ``__main__``, so that what it guards does not run.
 
@@ -24,13 +23,12 @@ But with that word in it: only then does ``distributed`` look for functions that
 Datasets = dict[str, xr.Dataset | xr.DataTree]
 
 
-def is_object(target: str) -> bool:
-    """Whether a target names an object of a module or host script.
-
-    >>> is_object("host.py:collection"), is_object("package.module:datasets"), is_object("http://example.org/x.zarr")
-    (True, True, False)
-    """
-    return "://" not in target and _TARGET.fullmatch(target) is not None and not Path(target).exists()
+def load_objects(targets: Iterable[str]) -> Datasets:
+    """Return the datasets of several targets, as `load_object`; of two of the same id the last."""
+    found: Datasets = {}
+    for target in targets:
+        found |= load_object(target)
+    return found
 
 
 def load_object(target: str) -> Datasets:
@@ -43,7 +41,7 @@ def load_object(target: str) -> Datasets:
     InvalidTargetError
         If there is no such script, module or name, or if the name is no dict of datasets and no ``xpublish.Rest``.
     """
-    match = _TARGET.fullmatch(target)
+    match = OBJECT.fullmatch(target)
     if match is None:
         raise InvalidTargetError(f"no object of a module: {target}; expected module:name or host.py:name")
     module = _import(match["module"])

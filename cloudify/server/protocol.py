@@ -13,6 +13,14 @@ DETAIL = "this is no HTTP/1.1 request: check the method, the path (spaces are wr
 class Protocol(HttpToolsProtocol):
     """One connection."""
 
+    body_nbytes = 0
+    """How much of bodies came in, of all requests."""
+
+    def on_body(self, body: bytes) -> None:
+        """Take in a part of a body."""
+        self.body_nbytes += len(body)
+        super().on_body(body)
+
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002  # uvicorn's text says less
         """Refuse what is not HTTP. There is no request, so neither an instance nor a request id."""
         problem = Problem.of_status(HTTPStatus.BAD_REQUEST, DETAIL)

@@ -1,8 +1,10 @@
 """Runs a server: the port first, then the application, and an end within seconds."""
 
+import asyncio
 import errno
 import signal
 import socket
+from collections.abc import Callable
 from contextlib import suppress
 from types import FrameType
 
@@ -11,6 +13,7 @@ from starlette.types import ASGIApp
 
 from cloudify.errors import PortInUseError, UsageError
 from cloudify.server.protocol import Protocol
+from cloudify.server.slow_clients import SlowClients
 from cloudify.settings import Settings
 
 BACKLOG = 2048
@@ -35,8 +38,22 @@ def listen(host: str, port: int) -> socket.socket:
         raise UsageError(f"cannot listen on {host} port {port}: {error.strerror}") from error
 
 
-def run(app: ASGIApp, sock: socket.socket, settings: Settings) -> None:
-    """Serve on a listening socket until SIGTERM or Ctrl-C; requests under way get ``shutdown_s`` to finish."""
+def run(app: ASGIApp, sock: socket.socket, settings: Settings, started: Callable[[], None] = lambda: None) -> None:
+    """Serve on a listening socket until SIGTERM or Ctrl-C; requests under way get ``shutdown_s`` to finish.
+
+    Parameters
+    ----------
+    started
+        Called once, when requests are answered.
+    """
+    announcing = iter([started])
+    slow = SlowClients(settings.head_timeout_s, settings.stall_timeout_s)
+
+    async def every_second() -> None:
+        for announce in announcing:
+            announce()
+        slow.look(server.server_state.connections, asyncio.get_running_loop().time())  # type: ignore[arg-type]  # ours
+
     config = uvicorn.Config(
         app,
         http=Protocol,
@@ -47,12 +64,15 @@ def run(app: ASGIApp, sock: socket.socket, settings: Settings) -> None:
         timeout_graceful_shutdown=max(1, int(settings.shutdown_s)),
         server_header=False,
         proxy_headers=False,  # http/hosts.py believes them, from trusted proxies only
+        callback_notify=every_second,
+        timeout_notify=0,  # besides the second after which it is asked
     )
+    server = uvicorn.Server(config)
     # uvicorn raises the signal again after its clean end; the end we want is exit status 0
     before = signal.signal(signal.SIGTERM, _interrupt)
     try:
         with suppress(KeyboardInterrupt):
-            uvicorn.Server(config).run(sockets=[sock])
+            server.run(sockets=[sock])
     finally:
         signal.signal(signal.SIGTERM, before)
         sock.close()

@@ -11,7 +11,8 @@ import pytest
 import xarray as xr
 
 from cloudify.errors import InvalidTargetError
-from cloudify.server.objects import is_object, load_object
+from cloudify.server.object_names import is_object
+from cloudify.server.objects import load_object
 
 HOST = """
     import numpy as np, xarray as xr, xpublish
