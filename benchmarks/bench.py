@@ -60,8 +60,9 @@ class Failure:
     is_missing_program: bool
 
 
-def run_row(row: Row, effort: Effort) -> Outcome | Failure:
+def run_row(name: str, row: Row, effort: Effort) -> Outcome | Failure:
     """Run a row; what can go wrong outside of this program becomes part of the table."""
+    print(f"{name} ...", file=sys.stderr, flush=True)
     try:
         return row.run(effort)
     except MissingProgramError as error:
@@ -145,7 +146,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error("expected at least one round and more than 0 seconds")
     end_on_sigterm()
     effort = Effort(options.rounds, math.ceil(options.seconds))
-    outcomes = {name: run_row(ROWS[name], effort) for name in names}
+    outcomes = {name: run_row(name, ROWS[name], effort) for name in names}
     page = write(outcomes, effort)
     options.out.write_text(page, encoding="utf-8")
     print(page)

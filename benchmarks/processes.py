@@ -83,9 +83,7 @@ def running(command: Sequence[str], *, url: str, folder: Path) -> Iterator[Runni
         If it ends or is silent for too long instead.
     """
     log = folder / "server.log"
-    ours = ("CLOUDIFY_", "ZARR_ADDRESS")
-    env = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-    env["XDG_DATA_HOME"] = str(folder)
+    env = plain_environment() | {"XDG_DATA_HOME": str(folder)}
     with log.open("wb") as output:
         process = subprocess.Popen(
             command,
@@ -109,6 +107,12 @@ def end(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait(END_S)
+
+
+def plain_environment() -> dict[str, str]:
+    """Return our environment without what sets a server up, or keeps Python from compiling its modules only once."""
+    dropped = ("CLOUDIFY_", "ZARR_ADDRESS", "PYTHONDONTWRITEBYTECODE")
+    return {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
 
 
 def cpu_seconds(pids: Iterable[int]) -> float:

@@ -12,11 +12,11 @@ import xarray as xr
 
 from cloudify.chunks.attributes import drops_nan_marker, json_attributes
 from cloudify.chunks.block import touched
-from cloudify.chunks.elsewhere import encoded_elsewhere
+from cloudify.chunks.elsewhere import Elsewhere, encoded_elsewhere
 from cloudify.chunks.encode import Codec, encode_chunk
 from cloudify.chunks.evaluate import evaluate
 from cloudify.chunks.grid import choose_grid
-from cloudify.chunks.lazy import Blocks, Evaluate
+from cloudify.chunks.lazy import Blocks
 from cloudify.chunks.pace import Pace
 from cloudify.chunks.reductions import Reductions
 from cloudify.chunks.stored_type import Json, StoredType
@@ -93,7 +93,7 @@ class ServedArray:
         """Whether a cluster is to compute its chunks, if there is one."""
         return self.blocks is not None and (self.compute == "cluster" or (self.compute == "auto" and self.pace.is_slow))
 
-    def chunk_bytes(self, index: tuple[int, ...], elsewhere: Evaluate | None = None) -> bytes:
+    def chunk_bytes(self, index: tuple[int, ...], elsewhere: Elsewhere | None = None) -> bytes:
         """Read and encode one chunk, or have a lazy one computed and encoded by `elsewhere`.
 
         Blocks; raises whatever the source raises.

@@ -1,5 +1,6 @@
 """The elements of one chunk, read from wherever they are, at a cost that does not grow with the number of chunks."""
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -45,9 +46,8 @@ def touched(blocks: Blocks, region: Region) -> tuple[list[Key], Mosaic]:
 
 def _span(axis: Block, part: slice) -> range:
     """Return the blocks of an axis that hold elements of `part`; blocks may be empty."""
-    first = int(np.searchsorted(axis, part.start, side="right")) - 1
-    last = int(np.searchsorted(axis, part.stop, side="left"))
-    return range(first, max(last, first + 1))
+    first = bisect_right(axis, part.start) - 1
+    return range(first, max(bisect_left(axis, part.stop), first + 1))
 
 
 def _target(index: tuple[int, ...], region: Region, edges: Sequence[Block]) -> Region:

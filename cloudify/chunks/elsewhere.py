@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from secrets import token_hex
-from typing import Any
+from typing import Any, Protocol
 
 from dask._task_spec import List, Task, TaskRef
 
@@ -11,12 +11,24 @@ from cloudify.chunks.block import Mosaic
 from cloudify.chunks.encode import Block
 from cloudify.chunks.evaluate import evaluate
 from cloudify.chunks.graph import Key
-from cloudify.chunks.lazy import Blocks, Evaluate
+from cloudify.chunks.lazy import Blocks
 
 MOST_TASKS = 64
 """Tasks of a chunk up to which one worker does all of them: values that travel cost more than they take. Of more, the
 cluster makes what it can at once."""
 Encode = Callable[[Block], bytes]
+
+
+class Elsewhere(Protocol):
+    """Other processes that compute."""
+
+    def evaluate(self, graph: Mapping[Any, Any], keys: Sequence[Any]) -> Sequence[Any]:
+        """Compute keys of a graph. Blocks; raises what the graph raises."""
+        ...
+
+    def encodes(self) -> bool:
+        """Whether they can encode chunks. Blocks."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +57,11 @@ class WholeChunk:
 
 
 def encoded_elsewhere(
-    blocks: Blocks, keys: Sequence[Key], mosaic: Mosaic, encode: Encode, elsewhere: Evaluate
+    blocks: Blocks, keys: Sequence[Key], mosaic: Mosaic, encode: Encode, elsewhere: Elsewhere
 ) -> bytes:
-    """Have a chunk computed and encoded, and what many chunks need computed once. Blocks; raises what the array raises.
+    """Have a chunk computed, and encoded if that can be done there; what many chunks need is computed once.
+
+    Blocks; raises what the array raises.
 
     Parameters
     ----------
@@ -55,15 +69,16 @@ def encoded_elsewhere(
         As `touched` gives them.
     encode
         Can be pickled.
-    elsewhere
-        Computes keys of a graph, in other processes.
     """
-    tasks = blocks.tasks(keys, elsewhere)
-    key = f"{blocks.name}-chunk-{token_hex(8)}"  # never that of a chunk which is being forgotten
+    can_encode = elsewhere.encodes()
+    tasks = blocks.tasks(keys, elsewhere.evaluate)
     encoded = Encoded(mosaic, encode)
+    if not can_encode:
+        return encoded(elsewhere.evaluate(tasks, keys))
+    key = f"{blocks.name}-chunk-{token_hex(8)}"  # never that of a chunk which is being forgotten
     if len(tasks) <= MOST_TASKS:
         graph = {key: Task(key, WholeChunk(tasks, keys, encoded))}
     else:
         graph = {**tasks, key: Task(key, encoded, List(*map(TaskRef, keys)))}
-    data: bytes = elsewhere(graph, [key])[0]
+    data: bytes = elsewhere.evaluate(graph, [key])[0]
     return data

@@ -2,9 +2,11 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import Any
 
-from dask.callbacks import Callback
+from dask.system import CPU_COUNT
 from dask.threaded import get
 
 from cloudify.chunks.graph import Key
@@ -39,9 +41,15 @@ def evaluate_many(tasks: Mapping[Key, Any], keys: Sequence[Key]) -> Sequence[Any
     """Return the values of `keys`, as `evaluate`; many tasks at once in threads, where there are enough of them."""
     if len(tasks) < MANY:
         return evaluate(tasks, keys)
-    with Callback(pretask=lambda *_: go_on()):  # type: ignore[no-untyped-call]  # called in this thread
-        values: Sequence[Any] = get(dict(tasks), list(keys))
-        return values
+    between = (None, None, lambda *_: go_on(), None, None)  # given, since `Callback` is one set for all threads
+    values: Sequence[Any] = get(dict(tasks), list(keys), pool=_pool(), callbacks=[between])
+    return values
+
+
+@cache
+def _pool() -> ThreadPoolExecutor:
+    """Return the threads of this process for that. Of its own, dask has some for each thread that asks."""
+    return ThreadPoolExecutor(CPU_COUNT, thread_name_prefix="evaluate")
 
 
 def ordered(tasks: Mapping[Key, Any], keys: Sequence[Key]) -> list[Key]:

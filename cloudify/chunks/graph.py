@@ -36,14 +36,14 @@ class Graph:
         self._materialised = [layer for layer in layers if not isinstance(layer, Blockwise)]
 
     def tasks(self, keys: Iterable[Key], ends: Collection[Key] = frozenset()) -> Tasks:
-        """Return the tasks of `keys` and of all that they need, but for those in `ends` and what only they need."""
+        """Return the tasks of `keys` and of all that they need, but for what is in `ends` and what only that needs."""
         found: Tasks = {}
         pending = list(keys)
         while pending:
             asked: dict[Hashable, set[Any]] = {}  # of symbolic layers, some of which make many at once with less ado
             following: list[Key] = []
             for key in pending:
-                if key in found or key in ends:
+                if key in found:
                     continue
                 name = name_of(key)
                 if name in self._symbolic:
@@ -55,7 +55,7 @@ class Graph:
                 for key, task in self._symbolic[name].tasks(of_layer):
                     found[key] = task
                     following.extend(task.dependencies)
-            pending = following
+            pending = [key for key in following if key not in ends]
         return found
 
     def count(self, name: Hashable) -> int:

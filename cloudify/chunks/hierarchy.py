@@ -8,9 +8,9 @@ import xarray as xr
 
 from cloudify.chunks.array import ServedArray
 from cloudify.chunks.attributes import json_attributes
+from cloudify.chunks.elsewhere import Elsewhere
 from cloudify.chunks.encode import Codec
 from cloudify.chunks.keys import ChunkKeys, chunk_name, parse_chunk_key
-from cloudify.chunks.lazy import Evaluate
 from cloudify.chunks.metadata import (
     Documents,
     array_documents,
@@ -60,7 +60,7 @@ class Chunk:
         """Whether a cluster is to compute it, if there is one."""
         return self.array.suits_cluster
 
-    def read(self, elsewhere: Evaluate | None = None) -> bytes:
+    def read(self, elsewhere: Elsewhere | None = None) -> bytes:
         """Read and encode it, or have that done by `elsewhere`. Blocks; raises what the source raises."""
         return self.array.chunk_bytes(self.index, elsewhere)
 

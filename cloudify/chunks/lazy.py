@@ -3,7 +3,6 @@
 import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import count
-from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -34,8 +33,8 @@ class Blocks:
         self.path = path
         """Of the variable, for the log."""
         self._graph = Graph(array)
-        self._shared: frozenset[Key] = frozenset()
-        self._reductions, self._owner, self._lock = reductions, next(_owners), Lock()
+        self._shared: set[Key] = set()
+        self._reductions, self._owner = reductions, next(_owners)
         weakref.finalize(self, reductions.forget, self._owner)
 
     @classmethod
@@ -59,8 +58,7 @@ class Blocks:
         tasks = self._graph.tasks(keys, self._shared)
         found = find_reductions(self._graph, tasks, keys)
         if found:
-            with self._lock:
-                self._shared |= found
+            self._shared.update(found)
             tasks = self._graph.tasks(keys, self._shared)
         return self._filled(tasks, elsewhere)
 
@@ -73,7 +71,7 @@ class Blocks:
 
     def _reduction(self, key: Key, elsewhere: Evaluate | None) -> Any:  # noqa: ANN401
         def make() -> Any:  # noqa: ANN401
-            tasks = self._filled(self._graph.tasks([key], self._shared - {key}), elsewhere)
+            tasks = self._filled(self._graph.tasks([key], self._shared), elsewhere)
             return (elsewhere or evaluate_many)(tasks, [key])[0]
 
         return self._reductions.get(self._owner, key, make, self.path)

@@ -1,10 +1,10 @@
 """A Dask cluster as the layers above use it."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from threading import Lock
-from typing import Any
+from typing import Any, TypeVar
 
 from dask.local import get_sync
 
@@ -13,6 +13,7 @@ from cloudify.cluster.loop import LOOP
 from cloudify.errors import ClusterUnavailableError
 from cloudify.settings import Settings, dask_address
 
+T = TypeVar("T")
 _connections: dict[str, Connection] = {}
 _making = Lock()
 
@@ -53,6 +54,10 @@ class Cluster:
             raise failure
         return values
 
+    def encodes(self) -> bool:
+        """Whether workers can encode chunks: they have this version of ours. Blocks; raises as `workers`."""
+        return self._ask(_connection(self.address).encodes(connect_s=self.connect_s))
+
     def workers(self) -> int:
         """Ask the scheduler how many workers it has. Blocks.
 
@@ -61,8 +66,11 @@ class Cluster:
         ClusterUnavailableError
             If it cannot be reached, or does not answer in time.
         """
+        return self._ask(_connection(self.address).workers(connect_s=self.connect_s))
+
+    def _ask(self, question: Coroutine[Any, Any, T]) -> T:
         try:
-            return LOOP.run(_connection(self.address).workers(connect_s=self.connect_s), 2 * self.connect_s)
+            return LOOP.run(question, 2 * self.connect_s)
         except TimeoutError:
             raise ClusterUnavailableError(f"the Dask scheduler did not answer within {self.connect_s:g} s") from None
 

@@ -17,6 +17,8 @@ CLOSE_S = 2.0
 
 AGREED = ("python", "dask", "distributed", "cloudpickle")
 """What must have one version in the server, the scheduler and the workers: graphs travel as pickles of its objects."""
+OURS = "cloudify-xarray"
+"""What must, besides, for workers to encode chunks."""
 
 CREDENTIALS: dict[str, Any] = {}
 """Address of a scheduler that this process started -> ``distributed.Security`` of its clients."""
@@ -40,6 +42,7 @@ class Connection:
         self._address = address
         self._client: Any = None
         self._connecting = asyncio.Lock()
+        self._encodes = False
         self._pause_s = 0.0
         self._retry_at = 0.0
         self._ending: set[asyncio.Task[None]] = set()
@@ -82,6 +85,17 @@ class Connection:
             return await client.gather(futures), None
         except (CancelledError, OSError) as error:
             raise ClusterUnavailableError(LOST) from error
+
+    async def encodes(self, *, connect_s: float) -> bool:
+        """Whether the scheduler and the workers have this version of ours; told when the connection was made.
+
+        Raises
+        ------
+        ClusterUnavailableError
+            If there is no connection.
+        """
+        await self._running(connect_s)
+        return self._encodes
 
     async def workers(self, *, connect_s: float) -> int:
         """Ask the scheduler how many workers it has.
@@ -135,10 +149,12 @@ class Connection:
             unless_connected.callback(self._end, _close, client)
             async with asyncio.timeout(connect_s):
                 await client
-                differing = mismatch(await client.get_versions())
+                versions = await client.get_versions(packages=[OURS])
+                differing = mismatch(versions)
             if differing:
                 raise ImportError(f"versions differ: {differing}")
             unless_connected.pop_all()
+        self._encodes = versions["client"]["packages"][OURS] is not None and not mismatch(versions, (OURS,))
         return client
 
     def _let_go(self) -> None:
@@ -165,8 +181,8 @@ async def _close(client: Any) -> None:  # noqa: ANN401
         await client.close(timeout=CLOSE_S)
 
 
-def mismatch(versions: Mapping[str, Any]) -> str:
-    """Return what the server, the scheduler and the workers do not agree on, ``""`` if they do.
+def mismatch(versions: Mapping[str, Any], names: Sequence[str] = AGREED) -> str:
+    """Return what of `names` the server, the scheduler and the workers do not agree on, ``""`` if they do.
 
     >>> here = {"packages": {"python": "3.12.1.final.0", "dask": "2026.8.0"}}
     >>> there = {"packages": {"python": "3.12.4.final.0", "dask": "2026.7.0"}}
@@ -174,7 +190,7 @@ def mismatch(versions: Mapping[str, Any]) -> str:
     'dask 2026.7.0, 2026.8.0'
     """
     sides = [versions["client"], versions["scheduler"], *versions["workers"].values()]
-    found = {name: {_relevant(name, side["packages"].get(name)) for side in sides} for name in AGREED}
+    found = {name: {_relevant(name, side["packages"].get(name)) for side in sides} for name in names}
     return "; ".join(f"{name} {', '.join(sorted(each))}" for name, each in found.items() if len(each) > 1)
 
 

@@ -5,6 +5,7 @@ read from is dropped, and NaN is the fill value. Times become numbers in the uni
 these hold them exactly, else in a unit that does.
 """
 
+from itertools import count
 from typing import Any
 
 import cftime
@@ -23,6 +24,7 @@ ORIGINAL_NAME = "cloudify_original_name"
 """Encoding of a variable that is served under another name."""
 OBJECT_VERSION = "cloudify_object_version"
 """Encoding of an object that is the same in all workers of a server."""
+_objects = count(1)
 
 
 def stored_form(ds: xr.Dataset) -> tuple[xr.Dataset, dict[str, str]]:
@@ -43,9 +45,12 @@ def stored_form(ds: xr.Dataset) -> tuple[xr.Dataset, dict[str, str]]:
 
 
 def as_object(data: xr.Dataset | xr.DataTree, dataset_id: str) -> xr.Dataset | xr.DataTree:
-    """Return an object of Python to be served all the time: every worker of a server has it under the same token."""
+    """Return an object of Python to be served all the time: every worker of a server has it under the same token.
+
+    Workers run the same script, so they count their objects alike; two servers in one process share no number.
+    """
     marked = without_slashes(data).copy(deep=False)
-    marked.encoding = {**marked.encoding, OBJECT_VERSION: f"{start_token()}-{dataset_id}"}
+    marked.encoding = {**marked.encoding, OBJECT_VERSION: f"{start_token()}-{next(_objects)}-{dataset_id}"}
     return marked
 
 

@@ -43,6 +43,10 @@ class Partial:
     """Their numbers, ascending."""
     held: Accumulator
 
+    def __sizeof__(self) -> int:
+        """Return the bytes of what is accumulated: who keeps it has to know."""
+        return object.__sizeof__(self) + self.found.nbytes + sum(array.nbytes for array in self.held.held.values())
+
 
 @dataclass(frozen=True, eq=False)
 class _Graph:
@@ -68,6 +72,10 @@ class _Graph:
         """The index of each block along these."""
         return product(*(range(len(sizes)) for sizes in self.others))
 
+    def shape(self, cell: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the extents of a block of cells."""
+        return tuple(sizes[i] for sizes, i in zip(self.others, cell, strict=True))
+
     def block(self, number: int, cell: tuple[int, ...]) -> Key:
         """Return the key of a block of the source; what an area runs over lies in one."""
         return (self.source.name, number, *cell, *(0,) * (len(self.source.chunks) - 1 - len(cell)))
@@ -85,15 +93,15 @@ class _Graph:
             start += len(codes)
             within = np.where((codes >= span.start) & (codes < span.stop), codes, NONE)
             if (within != NONE).any():
-                keys.append((f"part-{self.token}-{span.start}", number, *cell))
+                keys.append((f"part-{self.token}", span.start, number, *cell))
                 self.tasks[keys[-1]] = (take_in, self.block(number, cell), within, statistic, weights)
         level = 0
         while len(keys) > 1:
             level += 1
             for number in range(0, len(keys), FAN_IN):
-                key = (f"merge-{self.token}-{span.start}-{level}", number // FAN_IN, *cell)
+                key = (f"merge-{self.token}-{level}", span.start, number // FAN_IN, *cell)
                 self.tasks[key] = (merge, keys[number : number + FAN_IN])
-            keys = [(f"merge-{self.token}-{span.start}-{level}", n, *cell) for n in range(-(-len(keys) // FAN_IN))]
+            keys = [(f"merge-{self.token}-{level}", span.start, n, *cell) for n in range(-(-len(keys) // FAN_IN))]
         return keys[0]
 
     def array(self, first: tuple[int, ...], dtype: np.dtype[Any]) -> DaskArray:
@@ -133,15 +141,16 @@ def lazy_values(
     if action == "anomaly":
         for cell in graph.cells:
             mean = graph.reduced("mean", range(groups), cell)
+            means = (f"means-{graph.token}", *cell)
+            graph.tasks[means] = (finish, mean, range(groups), graph.shape(cell), "mean")
             for number, part in enumerate(graph.codes_of_blocks()):
-                graph.tasks[name, number, *cell] = (less_mean, graph.block(number, cell), part, mean, groups)
+                graph.tasks[name, number, *cell] = (less_means, graph.block(number, cell), part, means)
         return graph.array(graph.source.chunks[0], kind if kind.kind == "f" else np.dtype(np.float64))
     spans = _spans(graph)
     for cell in graph.cells:
         for number, span in enumerate(spans):
             key = graph.reduced(action, span, cell)
-            shape = tuple(sizes[i] for sizes, i in zip(graph.others, cell, strict=True))
-            graph.tasks[name, number, *cell] = (finish, key, span, shape, action)
+            graph.tasks[name, number, *cell] = (finish, key, span, graph.shape(cell), action)
     return graph.array(tuple(map(len, spans)), _type_of(action, kind))
 
 
@@ -164,13 +173,11 @@ def evaluated(array: DaskArray, evaluate: Evaluate | None = None) -> Array:
 
 
 def _evaluate_here(graph: Mapping[Any, Any], keys: Sequence[Any]) -> Sequence[Any]:
-    from dask.callbacks import Callback
     from dask.threaded import get
 
-    stop_between = Callback(pretask=lambda *_: go_on())  # type: ignore[no-untyped-call]  # called in this thread
-    with stop_between:
-        values: Sequence[Any] = get(graph, keys)
-        return values
+    between = (None, None, lambda *_: go_on(), None, None)  # given, since `Callback` is one set for all threads
+    values: Sequence[Any] = get(graph, keys, callbacks=[between])
+    return values
 
 
 def take_in(block: Array, codes: Array, statistic: str, weights: Array | None) -> Partial:
@@ -213,11 +220,9 @@ def finish(part: Partial, span: range, shape: tuple[int, ...], statistic: str) -
     return held.result(statistic).reshape(len(span), *shape)
 
 
-def less_mean(block: Array, codes: Array, mean: Partial, groups: int) -> Array:
+def less_means(block: Array, codes: Array, means: Array) -> Array:
     """Subtract the mean of its group from each value: of the values' own type where that is float, else float64."""
-    rows = _rows(block)
-    means = finish(mean, range(groups), (rows.shape[1],), "mean")
-    return anomalies(rows, codes, means).reshape(block.shape)
+    return anomalies(_rows(block), codes, means.reshape(len(means), -1)).reshape(block.shape)
 
 
 def anomalies(rows: Array, codes: Array, means: Array) -> Array:

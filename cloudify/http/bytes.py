@@ -72,9 +72,9 @@ class KeyBytes:
         self._cache = chunk_cache(settings)
         self._flights: Flights[bytes] = Flights(settings.chunk_timeout_s, DeadlineError)
         self._read = Offload(settings.read_threads, settings.queue, "read")
-        self._compute = Offload(
-            settings.dask_chunks, settings.queue, "compute"
-        )  # for a cluster; must not keep reads waiting
+        # neither graphs nor a cluster may keep reads waiting: many of their chunks may wait for one reduction
+        self._compute = Offload(settings.read_threads, settings.queue, "compute")
+        self._wait = Offload(settings.dask_chunks, settings.queue, "cluster")
         self._open = Offload(settings.read_threads, settings.queue, "open")
         self._former = Former()
 
@@ -188,10 +188,8 @@ class KeyBytes:
 
     async def _make(self, dataset_id: str, store: Store, chunk: Chunk, key: str) -> bytes:
         cluster = cluster_of(self._settings) if chunk.suits_cluster else None
-        if cluster is None:
-            data = await self._source(dataset_id, store, key, chunk.read)
-        else:
-            data = await self._source(dataset_id, store, key, lambda: chunk.read(cluster.evaluate), self._compute)
+        offload = self._wait if cluster is not None else self._compute if chunk.is_computed else self._read
+        data = await self._source(dataset_id, store, key, lambda: chunk.read(cluster), offload)
         self._cache.put(chunk.etag, data)
         return data
 

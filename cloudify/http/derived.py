@@ -13,8 +13,8 @@ from starlette.responses import Response
 
 from cloudify.chunks.cache import ByteCache
 from cloudify.datasets.opened import Opened
-from cloudify.datasets.source import explain, failures
-from cloudify.errors import UnreadableDatasetError
+from cloudify.datasets.source import ChangedError, explain, failures
+from cloudify.errors import SourceChangedError, UnreadableDatasetError
 from cloudify.http.conditional import none_match
 from cloudify.http.flights import Flights
 from cloudify.http.lookup import Lookup
@@ -55,7 +55,12 @@ class Derived:
 
     async def read(self, opened: Opened, work: Callable[[], T]) -> T:
         """Do in a thread what reads of a dataset; raises as `guarded` does."""
-        return await self._work(lambda: guarded(opened, work))
+        try:
+            return await self._work(lambda: guarded(opened, work))
+        except SourceChangedError as error:
+            if isinstance(error.__cause__, ChangedError):
+                self._lookup.let_go(opened.entry.id, error.__cause__.at_ns)
+            raise
 
     async def get(
         self, request: Request, dataset_id: str, asked: object, make: Callable[[Opened], Awaitable[bytes]]
@@ -89,11 +94,15 @@ def guarded(opened: Opened, work: Callable[[], T]) -> T:
 
     Raises
     ------
+    SourceChangedError
+        If a part of its source was written or removed since it was opened.
     UnreadableDatasetError
         If its source fails; other failures have names of their own.
     """
     try:
         return work()
+    except ChangedError as error:
+        raise SourceChangedError(opened.entry.id, "dataset") from error
     except failures() as error:  # of the source: what cannot be done has a name of its own
         raise UnreadableDatasetError(opened.entry.id, explain(error)) from error
 

@@ -1,6 +1,7 @@
 """What many chunks need is computed once, kept within its bound, and given up when nobody wants it."""
 
 import gc
+import operator
 import threading
 import time
 from collections import Counter
@@ -14,12 +15,16 @@ import httpx
 import numpy as np
 import pytest
 import xarray as xr
+from dask._task_spec import Task
+from dask.sizeof import sizeof
+from dask.system import CPU_COUNT
 
 from cloudify import Server
 from cloudify.chunks.block import touched
-from cloudify.chunks.evaluate import evaluate
+from cloudify.chunks.evaluate import MANY, evaluate, evaluate_many
 from cloudify.chunks.lazy import Blocks
 from cloudify.chunks.reductions import Reductions
+from cloudify.diagnostics import lazy
 from cloudify.diagnostics.lazy import lazy_values
 from cloudify.model.stop import Stop, StoppedError, stoppable
 from cloudify.settings import Settings
@@ -113,6 +118,22 @@ def test_what_chunks_do_not_share_is_not_kept(made: Made) -> None:
     assert reductions.nbytes == 0
 
 
+def test_a_chunk_of_a_diagnostic_keeps_nothing_that_only_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each chunk of the result holds few groups; what is accumulated for them is of no use to others."""
+    monkeypatch.setattr(lazy, "CHUNK_NBYTES", 8 * 3)
+    values = Counted().array(x=1)
+    array = lazy_values(values, np.arange(TIMES) % 4, 4, "mean")
+    assert array.numblocks == (4, 1)
+    found = read_all(array, Blocks(array, "v", reductions := Reductions()))
+    assert found[:, 0].tolist() == [1.5 * (16 + group) for group in range(4)]
+    assert reductions.nbytes == 0
+
+
+def test_the_size_of_what_is_accumulated_is_known() -> None:
+    part = lazy.take_in(np.ones((4, 500)), np.array([0, 1, 0, 1]), "mean", None)
+    assert 2 * 500 * (8 + 8) <= sizeof(part) <= 1.1 * 2 * 500 * (8 + 8)
+
+
 def test_threads_that_need_one_reduction_compute_it_once() -> None:
     counted = Counted(lambda _: time.sleep(0.002))
     array = (counted.array() - counted.array().mean("time")).data
@@ -122,6 +143,20 @@ def test_threads_that_need_one_reduction_compute_it_once() -> None:
         found = list(pool.map(lambda key: evaluate(blocks.tasks([key]), [key])[0], keys))
     np.testing.assert_array_equal(np.concatenate(found)[:, 0], 1.5 * (np.arange(TIMES) - (TIMES - 1) / 2))
     assert set(counted.reads.values()) == {2}
+
+
+def test_many_tasks_run_in_threads_that_many_share_and_can_be_stopped() -> None:
+    """More at once than there are threads."""
+    stop = Stop()
+    tasks = {n: Task(n, operator.mul, n, 2) for n in range(MANY)}
+    before = threading.active_count()
+    with ThreadPoolExecutor(16) as pool:
+        found = list(pool.map(lambda n: evaluate_many(tasks, [n, 5]), range(MANY)))
+    assert found == [(2 * n, 10) for n in range(MANY)]
+    assert threading.active_count() <= before + CPU_COUNT
+    stop.ask()
+    with stoppable(stop), pytest.raises(StoppedError):
+        evaluate_many(tasks, [1])
 
 
 def test_what_is_kept_is_bounded_and_goes_with_its_dataset(caplog: pytest.LogCaptureFixture) -> None:

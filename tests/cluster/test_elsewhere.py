@@ -14,7 +14,9 @@ from cloudify import Server
 from cloudify.chunks import pace
 from cloudify.chunks.encode import Codec
 from cloudify.chunks.hierarchy import Hierarchy
+from cloudify.cluster import connection
 from cloudify.cluster.cluster import Cluster
+from cloudify.cluster.loop import LOOP
 from cloudify.settings import Settings
 from cloudify.testing import running
 
@@ -52,6 +54,33 @@ def test_a_chunk_is_one_task_and_comes_back_encoded(cluster: Any, sent: list[Any
     assert values == [data]
     expected = Hierarchy.build({"/": ds}, **BUILD).find("v/c/1/0")
     assert data == expected.read()
+
+
+def test_workers_that_do_not_have_our_version_send_values(
+    cluster: Any, sent: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Cluster, "encodes", lambda _: False)
+    values = da.from_array(np.arange(24.0).reshape(6, 4), chunks=(2, 4))
+    ds = xr.Dataset({"v": (("y", "x"), values - values.mean(axis=0))})
+    with running(Server({"a": ds}, settings=at(cluster)).app) as url:
+        data = httpx.get(f"{url}/datasets/a/zarr/v/c/1/0", timeout=60).content
+    assert data == Hierarchy.build({"/": ds}, **BUILD).find("v/c/1/0").read()
+    _, (graph, keys, found) = sent  # the mean, and the chunk
+    assert keys == [(ds["v"].data.name, 1, 0)]
+    assert set(keys) < set(graph)
+    np.testing.assert_array_equal(found[0], values.compute()[2:4] - values.compute().mean(axis=0))
+
+
+@pytest.mark.parametrize(("package", "expected"), [(connection.OURS, True), ("of-somebody-else", False)])
+def test_whether_workers_have_our_version_is_asked_when_connecting(
+    cluster: Any, monkeypatch: pytest.MonkeyPatch, package: str, expected: bool
+) -> None:
+    monkeypatch.setattr(connection, "OURS", package)
+    connected = connection.Connection(cluster.address)
+    try:
+        assert LOOP.run(connected.encodes(connect_s=20), 20) is expected
+    finally:
+        LOOP.run(connected.close(), 10)
 
 
 def test_of_a_chunk_of_many_tasks_the_cluster_gets_each(cluster: Any, sent: list[Any]) -> None:

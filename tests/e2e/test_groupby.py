@@ -319,3 +319,18 @@ def test_sixty_four_at_once_get_the_same(demo: Any) -> None:
     assert len({answer.content for answer in answers}) == 1
     found = np.array(json.loads(answers[0].content)["data_vars"]["tas"]["data"])
     np.testing.assert_allclose(found[0], np.median(tas()[[0, 1, 11]], axis=0), rtol=1e-12)
+
+
+def test_a_store_that_was_rewritten_is_opened_anew(tmp_path: Path) -> None:
+    """Who meets the new bytes is told so, and nobody after."""
+    store = tmp_path / "a.zarr"
+    ds = xr.Dataset({"t": ("x", [1.0, 2.0, 3.0, 4.0])}, {"x": [1, 1, 2, 2]})
+    ds.to_zarr(store, zarr_format=2, encoding={"t": {"chunks": (2,)}})
+    settings = Settings(token_check_s=3600, settle_s=0.1, watch=False, data_dir=tmp_path / "data")
+    with running(Server(str(store), settings=settings).app) as url:
+        path = f"{url}/datasets/a/groupby/t/x"
+        assert httpx.get(f"{path}/sum").json()["data_vars"]["t"]["data"] == [3.0, 7.0]
+        (ds * 10).to_zarr(store, zarr_format=2, mode="r+", region={"x": slice(0, 4)})
+        met = httpx.get(f"{path}/max")
+        assert (met.status_code, met.json()["type"].rpartition("/")[2]) == (502, "source-changed")
+        assert httpx.get(f"{path}/max").json()["data_vars"]["t"]["data"] == [20.0, 40.0]

@@ -129,5 +129,5 @@ def test_a_file_that_takes_too_long_is_refused_with_the_reason(tmp_path: Path) -
     with running(Server({"slow": slow(computed)}, settings=settings).app) as url:
         answer = httpx.get(f"{url}/datasets/slow/subset.nc", timeout=30)
         assert (answer.status_code, answer.json()["type"]) == (422, "urn:cloudify:problems/too-slow")
-        until(lambda: not list((tmp_path / "subsets").iterdir()))
+        until(lambda: not list((tmp_path / "subsets").iterdir()), 30)
     assert len(computed) < BLOCKS / 2

@@ -116,14 +116,14 @@ def test_what_waits_is_shown_while_it_does(server: str) -> None:
     while (shown := read(server))["cloudify_flights"] < 3:
         assert monotonic() < deadline
         sleep(0.02)
-    assert shown['cloudify_queue_held{kind="read"}'] == 3
+    assert shown['cloudify_queue_held{kind="compute"}'] == 3
     GO.set()
     for ask in asks:
         ask.join()
     assert answers == [200] * 4
     shown = read(server)
     assert shown["cloudify_flights"] == 0
-    assert shown['cloudify_queue_held{kind="read"}'] == 0
+    assert shown['cloudify_queue_held{kind="compute"}'] == 0
     assert shown["cloudify_cache_misses_total"] == 3
 
 

@@ -10,9 +10,12 @@ import httpx
 import pytest
 import xarray as xr
 
+from cloudify import Server
 from cloudify.errors import InvalidTargetError
 from cloudify.server.object_names import is_object
 from cloudify.server.objects import load_object
+from cloudify.settings import Settings
+from cloudify.testing import running
 
 HOST = """
     import numpy as np, xarray as xr, xpublish
@@ -91,3 +94,16 @@ def test_functions_of_a_host_script_reach_the_workers_of_a_cluster(cluster: Any,
         assert ds["v"].values.tolist() == [0, 3, 6, 9]
     assert httpx.get(f"{server.url}/ready").json()["workers"] == 2
     assert "computed in the server" not in server.log.read_text()
+
+
+def test_servers_of_one_process_never_have_the_bytes_of_each_other() -> None:
+    """They share one cache of chunks, and call their datasets by the same name."""
+    seen = []
+    for value in (1.0, 2.0):
+        server = Server({"a": xr.Dataset({"t": ("x", [value])})}, settings=Settings())
+        with (
+            running(server.app) as url,
+            xr.open_dataset(f"{url}/datasets/a/zarr", engine="zarr", zarr_format=3) as ds,
+        ):
+            seen.append(ds["t"].values.tolist())
+    assert seen == [[1.0], [2.0]]
