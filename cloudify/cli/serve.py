@@ -63,7 +63,7 @@ def _serve_alone(
         server = Server.of_targets(targets, settings=settings)
     announce(describe(server, url))
     with server.summary_pass:
-        run(server.app, sock, settings)
+        run(server.app, sock, settings, server.meters)
 
 
 def _url(host: str, port: int) -> str:

@@ -93,6 +93,11 @@ class Shelf:
         """Whether an entry has this id."""
         return self._find(dataset_id) is not None
 
+    @property
+    def open_count(self) -> int:
+        """Number of datasets held open."""
+        return len(self._held)
+
     def ids(self) -> list[str]:
         """Return the ids of all entries, those included that cannot be opened."""
         return list(self._places)

@@ -71,11 +71,11 @@ class KeyBytes:
         self._stores, self._settings = stores, settings
         self._cache = chunk_cache(settings)
         self._flights: Flights[bytes] = Flights(settings.chunk_timeout_s, DeadlineError)
-        self._read = Offload(settings.read_threads, settings.queue)
+        self._read = Offload(settings.read_threads, settings.queue, "read")
         # neither graphs nor a cluster may keep reads waiting: many of their chunks may wait for one reduction
-        self._compute = Offload(settings.read_threads, settings.queue)
-        self._wait = Offload(settings.dask_chunks, settings.queue)
-        self._open = Offload(settings.read_threads, settings.queue)
+        self._compute = Offload(settings.read_threads, settings.queue, "compute")
+        self._wait = Offload(settings.dask_chunks, settings.queue, "cluster")
+        self._open = Offload(settings.read_threads, settings.queue, "open")
         self._former = Former()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

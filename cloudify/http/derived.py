@@ -47,7 +47,7 @@ class Derived:
         self._lookup = lookup
         self._kept = ByteCache(KEPT_NBYTES)
         self._flights: Flights[bytes] = Flights(limit_s)
-        self._work = Offload(max(2, cpu_count() or 2))
+        self._work = Offload(max(2, cpu_count() or 2), kind="derive")
 
     async def opened(self, dataset_id: str) -> Opened:
         """Return a dataset as the source is now."""

@@ -5,7 +5,8 @@ lane takes what is simple, a GET or HEAD for a document, a chunk that is kept, o
 but the usual one, cookies, pages for browsers, and whatever has to be opened, read or computed go the whole way.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import count
 from secrets import token_hex
 from typing import Protocol, runtime_checkable
@@ -69,6 +70,16 @@ class FastLane:
         self._hosts: dict[bytes, bool] = {}
         self._known: dict[tuple[str, bytes | None], tuple[KeyBytes, Ready]] = {}
         self._ids, self._start = count(1), token_hex(12)
+        self._names = {keys: name for name, keys in self._keys.items()}
+        self._answered: defaultdict[tuple[KeyBytes | None, int], int] = defaultdict(int)
+        self.sent_nbytes = 0
+        """Bodies sent so far."""
+
+    def answered(self) -> Iterator[tuple[str, int, int]]:
+        """Yield name, status and how many were answered so with it so far."""
+        for (keys, status), number in self._answered.copy().items():
+            if keys is not None:
+                yield self._names[keys], status, number
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or pass it on."""
@@ -86,9 +97,12 @@ class FastLane:
             await self.app(scope, receive, send)
             return
         status, headers, body = answer
+        if method == "HEAD":
+            body = b""
+        self.sent_nbytes += len(body)
         headers = [*headers, *MARK, (b"x-request-id", request_id.encode())]
         await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": b"" if method == "HEAD" else body})
+        await send({"type": "http.response.body", "body": body})
 
     def _answer(self, scope: Scope, asked: dict[bytes, bytes], request_id: str) -> Answer | None:
         path, accept_encoding = scope["path"], asked.get(b"accept-encoding")
@@ -98,15 +112,20 @@ class FastLane:
             if isinstance(found, UnknownKeyError):
                 is_plain = not scope["query_string"] and path.isprintable()  # ?f=html; no route has a line break
                 wants_page = b"text/html" in asked.get(b"accept", b"")
+                self._answered[keys, 404] += is_plain and not wants_page
                 return _absent(found, path, request_id) if is_plain and not wants_page else None
             if keys is None or found is None:
                 return None
             ready = found
         condition = asked.get(b"if-none-match")
-        if condition is not None:
-            return (304, ready.unsent_headers, b"") if condition == ready.etag else None
-        body = keys.body_of(ready)
-        return None if body is None else (200, (*ready.headers, (b"content-length", b"%d" % len(body))), body)
+        if condition == ready.etag:
+            self._answered[keys, 304] += 1
+            return 304, ready.unsent_headers, b""
+        body = keys.body_of(ready) if condition is None else None
+        if body is None:
+            return None
+        self._answered[keys, 200] += 1
+        return 200, (*ready.headers, (b"content-length", b"%d" % len(body))), body
 
     def _find(
         self, path: str, query: bytes, accept_encoding: bytes | None

@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable
 from math import inf
-from typing import Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
+from weakref import WeakSet
 
 from cloudify.errors import CloudifyError, TooSlowError
 from cloudify.model.stop import Stop, stoppable
@@ -34,9 +35,17 @@ class Flights(Generic[T]):
         Makes what is raised then, of the limit.
     """
 
+    every: ClassVar["WeakSet[Flights[Any]]"] = WeakSet()
+    """Those of this process."""
+
     def __init__(self, limit_s: float = inf, late: Callable[[float], CloudifyError] = TooSlowError) -> None:
         self._limit_s, self._late = limit_s, late
         self._under_way: dict[Hashable, _Flight[T]] = {}
+        self.every.add(self)
+
+    def __len__(self) -> int:
+        """How much is under way."""
+        return len(self._under_way)
 
     async def join(self, key: Hashable, work: Callable[[], Awaitable[T]]) -> T:
         """Return the outcome of the work under `key`, starting it if nobody has; who leaves stops no other.

@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
-from typing import TypeVar
+from typing import ClassVar, TypeVar
+from weakref import WeakSet
 
 from cloudify.errors import QueueFullError
 from cloudify.model.stop import go_on
@@ -18,7 +19,13 @@ class Offload:
     Who leaves frees a place in the queue at once, and a thread when its work ends: never more than the bound run.
     """
 
-    def __init__(self, threads: int, queue: int = 512) -> None:
+    every: ClassVar["WeakSet[Offload]"] = WeakSet()
+    """Those of this process."""
+
+    def __init__(self, threads: int, queue: int = 512, kind: str = "other") -> None:
+        """Run on so many `threads` with so many waiting; `kind` is what meters show it under."""
+        self.kind = kind
+        self.every.add(self)
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="offload")
         self._room = threads + queue
         self.held = 0

@@ -1,6 +1,6 @@
 """What the byte path serves: the keys of datasets."""
 
-from collections.abc import Container
+from collections.abc import Container, Hashable
 from functools import lru_cache
 from typing import Protocol
 
@@ -55,10 +55,30 @@ class Stores(Protocol):
         ...
 
 
+class CountedCache(ByteCache):
+    """Counts what was found, and what was made since it was not: several look-ups may come before one making."""
+
+    def __init__(self, limit_nbytes: int) -> None:
+        super().__init__(limit_nbytes)
+        self.found = self.made = 0
+
+    def get(self, key: Hashable) -> bytes | None:
+        """Return what was put under `key`, None if it is gone."""
+        data = super().get(key)
+        if data is not None:
+            self.found += 1
+        return data
+
+    def put(self, key: Hashable, data: bytes) -> None:
+        """Keep `data`; what is larger than the whole cache is not kept."""
+        self.made += 1
+        super().put(key, data)
+
+
 @lru_cache(maxsize=8)
-def chunk_cache(settings: Settings) -> ByteCache:
+def chunk_cache(settings: Settings) -> CountedCache:
     """Return the one cache of encoded chunks of a process, by their tags: those of the same bytes are the same."""
-    return ByteCache(settings.chunk_cache_nbytes)
+    return CountedCache(settings.chunk_cache_nbytes)
 
 
 @lru_cache(maxsize=8)

@@ -26,6 +26,8 @@ from cloudify.http.fast_lane import FastLane, byte_paths
 from cloudify.http.heads import Heads
 from cloudify.http.hosts import KnownHosts, Names
 from cloudify.http.limits import BodyLimit
+from cloudify.http.metered import Metered, Routed, count_lane, templates_of
+from cloudify.http.meters import Meters
 from cloudify.model.entry import is_valid_id, suggest_id
 from cloudify.pictures.drawers import end_drawers
 from cloudify.server.discovery import load_plugins
@@ -98,8 +100,10 @@ class Server:
         )
         self.summaries = Summaries(self.settings.data_dir / "summaries")
         self.summary_pass = SummaryPass(self.shelf, self.summaries, self.settings)
+        self.meters = Meters()
         parts = {
             "settings": self.settings, "shelf": self.shelf, "standing": self.standing, "summaries": self.summaries,
+            "meters": self.meters,
         }  # fmt: skip
         found, self.report = load_plugins(parts | {"title": self.catalog.title})
         app_kws = {
@@ -174,7 +178,7 @@ class Server:
 
         sock = listen(self.settings.host, self.settings.port)
         with self.summary_pass:
-            run(self.app, sock, self.settings)
+            run(self.app, sock, self.settings, self.meters)
 
     def dataset_ids(self) -> list[str]:
         """Return the id of every dataset, whoever provides it, each once."""
@@ -182,8 +186,10 @@ class Server:
 
     def _wrap(self) -> ASGIApp:
         """Put the layers around the routes, the outermost last."""
-        app: ASGIApp = self.rest.app
-        answer_failures(self.rest.app, self.dataset_ids)
+        routes = self.rest.app
+        routers = [*self.rest._app_routers, (routes.router, {})]  # noqa: SLF001  # FastAPI hides what it includes
+        app: ASGIApp = Routed(routes, templates_of(routers))
+        answer_failures(routes, self.dataset_ids)
         app = CompressText(app)
         app = BodyLimit(app, self.settings.max_body_nbytes)
         app = Heads(app)
@@ -192,4 +198,7 @@ class Server:
         app = KnownHosts(app, is_known)
         app = CorrelationIdMiddleware(app)
         app = PublicReads(app)
-        return FastLane(app, byte_paths(self.rest.plugins.values()), is_known)
+        app = Metered(app, self.meters)
+        lane = FastLane(app, byte_paths(self.rest.plugins.values()), is_known)
+        self.meters.before_reading(lambda: count_lane(self.meters, lane))
+        return lane

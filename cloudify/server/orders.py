@@ -5,8 +5,10 @@ Either end sees at once that the other has ended, however that came about.
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from socket import socket
+from threading import Lock
 from typing import Any, Final
 
 import yaml
@@ -40,7 +42,7 @@ class Order:
         """Return it as it is sent; whoever may read that socket may know the secrets."""
         settings = {name: _plain(value) for name, value in self.settings.model_dump().items()}
         fields = {name: getattr(self, name) for name in ("number", "workers", "objects", "url", "argv")}
-        return _line({**fields, "settings": settings})
+        return as_line({**fields, "settings": settings})
 
     @classmethod
     def read(cls, line: bytes) -> "Order":
@@ -53,7 +55,7 @@ class Channel:
     """The worker's end."""
 
     def __init__(self, sock: socket) -> None:
-        self._sock, self._file = sock, sock.makefile("rb")
+        self._sock, self._file, self._lock = sock, sock.makefile("rb"), Lock()
 
     def receive(self) -> bytes:
         """Wait for the next line of the supervisor.
@@ -73,10 +75,8 @@ class Channel:
 
     def report(self, **said: object) -> None:
         """Tell the supervisor, if it is still there: this process ends if it is not."""
-        try:
-            self._sock.sendall(_line(said))
-        except ConnectionError:
-            return
+        with self._lock, suppress(ConnectionError):
+            self._sock.sendall(as_line(said))
 
 
 def end_s(settings: Settings) -> float:
@@ -89,12 +89,11 @@ def catalog_line(said: Catalog) -> bytes:
     options = {entry.id: yaml.safe_dump(dict(entry.options)) for entry in said.entries if entry.options}
     entries = [asdict(replace(entry, options={})) for entry in said.entries]
     faults = [asdict(fault) for fault in said.faults]
-    return _line({"entries": entries, "faults": faults, "title": said.title, "options": options})
+    return as_line({"entries": entries, "faults": faults, "title": said.title, "options": options})
 
 
-def read_catalog(line: bytes) -> Catalog:
-    """Read a catalog that was sent."""
-    said = json.loads(line)
+def read_catalog(said: Mapping[str, Any]) -> Catalog:
+    """Read a catalog that was sent, but for its JSON."""
     entries = (_entry(fields, said["options"].get(fields["id"])) for fields in said["entries"])
     return Catalog(tuple(entries), tuple(Fault(**fault) for fault in said["faults"]), said["title"])
 
@@ -108,7 +107,8 @@ def _entry(fields: dict[str, Any], options: str | None) -> Entry:
     return replace(entry, options=yaml.safe_load(options)) if options else entry
 
 
-def _line(said: Mapping[str, Any]) -> bytes:
+def as_line(said: Mapping[str, Any]) -> bytes:
+    """Return something as it is sent."""
     return json.dumps(said).encode() + b"\n"
 
 

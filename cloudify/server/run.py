@@ -12,6 +12,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from cloudify.errors import PortInUseError, UsageError
+from cloudify.http.meters import Meters
 from cloudify.server.protocol import Protocol
 from cloudify.server.slow_clients import SlowClients
 from cloudify.settings import Settings
@@ -38,11 +39,19 @@ def listen(host: str, port: int) -> socket.socket:
         raise UsageError(f"cannot listen on {host} port {port}: {error.strerror}") from error
 
 
-def run(app: ASGIApp, sock: socket.socket, settings: Settings, started: Callable[[], None] = lambda: None) -> None:
+def run(
+    app: ASGIApp,
+    sock: socket.socket,
+    settings: Settings,
+    meters: Meters,
+    started: Callable[[], None] = lambda: None,
+) -> None:
     """Serve on a listening socket until SIGTERM or Ctrl-C; requests under way get ``shutdown_s`` to finish.
 
     Parameters
     ----------
+    meters
+        Those that are to show connections.
     started
         Called once, when requests are answered.
     """
@@ -53,6 +62,11 @@ def run(app: ASGIApp, sock: socket.socket, settings: Settings, started: Callable
         for announce in announcing:
             announce()
         slow.look(server.server_state.connections, asyncio.get_running_loop().time())  # type: ignore[arg-type]  # ours
+
+    def sample() -> None:
+        meters.connections.set(len(server.server_state.connections))
+        for reason, number in slow.cut.copy().items():
+            meters.follow(meters.cut.labels(reason), number)
 
     config = uvicorn.Config(
         app,
@@ -68,6 +82,7 @@ def run(app: ASGIApp, sock: socket.socket, settings: Settings, started: Callable
         timeout_notify=0,  # besides the second after which it is asked
     )
     server = uvicorn.Server(config)
+    meters.before_reading(sample)
     # uvicorn raises the signal again after its clean end; the end we want is exit status 0
     before = signal.signal(signal.SIGTERM, _interrupt)
     try:

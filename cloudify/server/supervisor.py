@@ -17,8 +17,9 @@ from cloudify.catalog.catalog import Catalog
 from cloudify.catalog.survey import Survey
 from cloudify.errors import CloudifyError, WorkerFailedError
 from cloudify.server.object_names import is_object
-from cloudify.server.orders import Order, catalog_line, end_s
+from cloudify.server.orders import Order, as_line, catalog_line, end_s
 from cloudify.server.remote_worker import RemoteWorker
+from cloudify.server.sums import Sums
 from cloudify.server.watcher import Watcher
 from cloudify.settings import Settings
 
@@ -57,6 +58,7 @@ class Supervisor:
         self._first_reading: asyncio.Future[Catalog] | None = None
         self._catalog = Catalog()
         self._banner = ""
+        self._sums = Sums()
         self._is_ending = False
 
     def run(self) -> None:
@@ -117,6 +119,7 @@ class Supervisor:
             last = await self._follow(number, worker)
             status = await worker.ended()
             del self._workers[number]
+            self._sums.end(number)
             if self._is_ending:
                 return
             if number in self._waiting_for:
@@ -140,6 +143,10 @@ class Supervisor:
                 if self._first_reading is None:
                     self._read(report["loaded"])
                 worker.tell(catalog_line(await self._said()))
+            elif "counted" in report:
+                self._sums.take(number, report["counted"])
+                if report["ask"]:
+                    worker.tell(as_line({"sums": self._sums.all()}))
             elif "ready" in report:
                 self._waiting_for.discard(number)
                 self._banner = self._banner or report["ready"]

@@ -4,22 +4,27 @@
 that listens. It ends when it is told to, and when the supervisor has ended.
 """
 
+import json
 import os
 import signal
 import sys
-from queue import SimpleQueue
+from dataclasses import dataclass, field
+from queue import Empty, SimpleQueue
 from socket import socket
-from threading import Thread
+from threading import Event, Thread
 from time import sleep
 from traceback import format_exception
 from types import TracebackType
 from typing import Any
 
 from cloudify.errors import CloudifyError
+from cloudify.http.meters import Meters, Snapshot, of_worker
 from cloudify.server.garbage import uncollected
 from cloudify.server.logs import set_up_logs
 from cloudify.server.orders import Channel, Order, end_s, read_catalog
 
+COUNT_S = 1.0
+"""How often the supervisor is told what meters show, and how long an answer of it is waited for."""
 SUMMARISES = 1
 """Number of the worker that summarises datasets in the background."""
 
@@ -44,7 +49,7 @@ def main(channel_file: int, socket_file: int) -> None:
         sys.exit(1)
 
 
-def _serve(channel: Channel, order: Order, said: "SimpleQueue[bytes]", sock: socket) -> None:
+def _serve(channel: Channel, order: Order, said: "_Said", sock: socket) -> None:
     with uncollected():
         from cloudify.server.app import Server  # noqa: PLC0415  # the science stack: what ends this ends it meanwhile
         from cloudify.server.banner import describe  # noqa: PLC0415
@@ -53,22 +58,63 @@ def _serve(channel: Channel, order: Order, said: "SimpleQueue[bytes]", sock: soc
 
         objects = load_objects(order.objects)
         channel.report(loaded=list(objects))
-        server = Server(read_catalog(said.get()), settings=order.settings, objects=objects)
-    Thread(target=_follow, args=(said, server), name="cloudify-orders", daemon=True).start()
+        server = Server(read_catalog(said.catalogs.get()), settings=order.settings, objects=objects)
+    Thread(target=_follow, args=(said.catalogs, server), name="cloudify-orders", daemon=True).start()
+    counts = _Counts(channel, server.meters, said.sums, order.number)
+    server.meters.all = counts.all
+    Thread(target=counts.run, name="cloudify-counts", daemon=True).start()
     banner = describe(server, order.url, order.workers)
     server.summary_pass.makes = order.number == SUMMARISES
     with server.summary_pass:
-        run(server.app, sock, order.settings, lambda: channel.report(ready=banner))
+        run(server.app, sock, order.settings, server.meters, lambda: channel.report(ready=banner))
 
 
-def _listen(channel: Channel, order: Order) -> "SimpleQueue[bytes]":
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What the supervisor said and nobody has heard yet."""
+
+    catalogs: "SimpleQueue[dict[str, Any]]" = field(default_factory=SimpleQueue)
+    sums: "SimpleQueue[Snapshot]" = field(default_factory=SimpleQueue)
+    """Meters of all workers."""
+
+
+class _Counts:
+    """Tells the supervisor what this worker's meters show, and asks what those of all do."""
+
+    def __init__(self, channel: Channel, meters: Meters, sums: "SimpleQueue[Snapshot]", number: int) -> None:
+        self._channel, self._meters, self._sums, self._number = channel, meters, sums, number
+        self._asked = Event()
+
+    def run(self) -> None:
+        """Tell it again and again, in a thread of its own: nobody else waits for the supervisor."""
+        while True:
+            ask = self._asked.wait(COUNT_S)
+            self._asked.clear()
+            self._channel.report(counted=of_worker(self._meters.snapshot(), self._number), ask=ask)
+
+    def all(self) -> Snapshot | None:
+        """Return the meters of all workers; None if there is no answer in time."""
+        while not self._sums.empty():
+            self._sums.get()  # too late for who asked
+        self._asked.set()
+        try:
+            return self._sums.get(timeout=COUNT_S)
+        except Empty:
+            return None
+
+
+def _listen(channel: Channel, order: Order) -> _Said:
     """Return what the supervisor says from now on; end this process when it has ended."""
-    said: SimpleQueue[bytes] = SimpleQueue()
+    said = _Said()
 
     def listen() -> None:
         try:
             while True:
-                said.put(channel.receive())
+                heard = json.loads(channel.receive())
+                if "sums" in heard:
+                    said.sums.put(heard["sums"])
+                else:
+                    said.catalogs.put(heard)
         except EOFError:
             os.kill(os.getpid(), signal.SIGTERM)
             sleep(end_s(order.settings))
@@ -78,7 +124,7 @@ def _listen(channel: Channel, order: Order) -> "SimpleQueue[bytes]":
     return said
 
 
-def _follow(said: "SimpleQueue[bytes]", server: Any) -> None:  # noqa: ANN401  # imported late
+def _follow(said: "SimpleQueue[dict[str, Any]]", server: Any) -> None:  # noqa: ANN401  # imported late
     """Serve what the supervisor reads in the catalogs."""
     while True:
         server.adopt(read_catalog(said.get()))

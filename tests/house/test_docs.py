@@ -16,6 +16,7 @@ from cloudify.catalog.driver import DRIVER_OF_ENDING
 from cloudify.catalog.own import _Reader
 from cloudify.cli.main import app
 from cloudify.errors import CloudifyError
+from cloudify.http.meters import Meters
 from cloudify.http.problems import Problem
 from cloudify.model.entry import CODECS
 from cloudify.settings import Settings
@@ -91,6 +92,19 @@ def test_every_route_is_documented_and_no_other() -> None:
     assert {path.rsplit("/", 1)[1] for path in grouped} == {"keys", "dict", "info"}
     unlisted = {"/docs", "/openapi.json", "/static/{name}"}
     assert documented == (paths - grouped) | unlisted
+
+
+def test_every_metric_is_documented_with_its_labels_and_no_other() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| (\w+) \|([^|]*)\|", reference("metrics"), re.MULTILINE)
+    documented = {(name, kind, tuple(re.findall(r"`(\w+)`", labels))) for name, kind, labels in rows}
+    meters = Meters()
+    own = [meter for meter in vars(meters).values() if hasattr(meter, "describe")]
+    labels = {meter.describe()[0].name: meter._labelnames for meter in own}
+    found = {
+        (family.name + "_total" * (family.type == "counter"), family.type, labels.get(family.name, ()))
+        for family in meters.registry.collect()
+    }
+    assert documented == found
 
 
 def test_every_target_of_make_is_documented() -> None:

@@ -166,6 +166,41 @@ def test_one_worker_summarises_for_all(each: list[HTTPConnection]) -> None:
         until(lambda connection=connection: json.loads(get(connection, "/?f=json")[1])["summarised"]["known"] >= 1)
 
 
+def meters(connection: HTTPConnection) -> dict[str, float]:
+    text = get(connection, "/metrics")[1].decode()
+    return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in text.splitlines() if line[0] != "#")}
+
+
+def test_meters_are_those_of_all_workers_also_of_those_that_ended(served: Process) -> None:
+    names = [
+        'cloudify_requests_total{route="/datasets/{dataset_id}/keys",status="2xx"}',
+        'cloudify_requests_total{route="/datasets/{dataset_id}/zarr/{key}",status="4xx"}',
+    ]
+
+    def counted() -> list[list[float]]:
+        with one_of_each(served) as each:
+            return [[meters(connection).get(name, 0.0) for name in names] for connection in each]
+
+    before = counted()[0]
+    with one_of_each(served) as each:
+        for number, connection in enumerate(each):
+            for _ in range(3 + number):
+                get(connection, "/datasets/a-b/keys")
+                get(connection, "/datasets/a-b/zarr/nothing")
+                get(connection, "/datasets/a-b/zarr/nothing")
+    after = [before[0] + 7, before[1] + 14]
+    until(lambda: counted() == [after, after])
+    with one_of_each(served) as each:
+        shown = meters(each[0])
+        assert {name for name in shown if name.startswith("cloudify_connections")} == {
+            'cloudify_connections{worker="1"}', 'cloudify_connections{worker="2"}',
+        }  # fmt: skip
+        victim = worker_behind(served, each[0])
+    psutil.Process(victim).kill()
+    until(lambda: victim not in {worker.pid for worker in workers_of(served)})
+    assert counted() == [after, after]
+
+
 def test_a_second_server_is_refused_as_by_one_process(served: Process, tmp_path: Path) -> None:
     port = served.url.rpartition(":")[2]
     for options, said in (
@@ -290,7 +325,7 @@ def test_orders_come_over_as_they_are() -> None:
         fault="no", prepare=prepare,
     )  # fmt: skip
     said = Catalog((full, Entry("b", "netcdf", "/y")), (Fault("c.yaml", 3, "this", "that"),), "all")
-    come = read_catalog(catalog_line(said))
+    come = read_catalog(json.loads(catalog_line(said)))
     assert come == said
     assert come.entries[0].options == options
     assert (come.entries[0].prepare.file, come.entries[0].prepare.line) == ("c.yaml", 3)
