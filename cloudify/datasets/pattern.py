@@ -10,7 +10,8 @@ from threading import Lock
 from time import monotonic
 
 from cloudify.catalog.driver import DRIVER_OF_ENDING, guess_driver
-from cloudify.datasets.shelf import Shelf, _Place
+from cloudify.datasets.place import Place
+from cloudify.datasets.shelf import Shelf
 from cloudify.errors import InvalidTargetError
 from cloudify.model.entry import Entry, is_valid_id
 from cloudify.settings import Settings
@@ -136,7 +137,7 @@ class PatternShelf(Shelf):
                 self._listed = sorted(found), monotonic()
             return list(self._listed[0])
 
-    def _find(self, dataset_id: str) -> _Place | None:
+    def _find(self, dataset_id: str) -> Place | None:
         if not is_valid_id(dataset_id):
             return None
         known = self._located.get(dataset_id)
@@ -146,7 +147,7 @@ class PatternShelf(Shelf):
         with self._lock:
             return self._locate(dataset_id, known)
 
-    def _locate(self, dataset_id: str, known: _Located | None) -> _Place | None:
+    def _locate(self, dataset_id: str, known: _Located | None) -> Place | None:
         """Look where an id leads by now."""
         numbers = [*([known.number] if known else ()), *range(len(self._pattern.tails))]
         for number in numbers:
@@ -156,7 +157,7 @@ class PatternShelf(Shelf):
                 place = self._places.get(dataset_id)
                 if place is None or place.entry != entry:
                     self._forget(dataset_id)
-                    place = self._places[dataset_id] = _Place(entry)
+                    place = self._places[dataset_id] = Place(entry)
                     self._make_room()
                 self._located[dataset_id] = _Located(number, identity)
                 return place

@@ -1,9 +1,10 @@
 """The datasets of a server: opened on first use, at most so many at once, never stale."""
 
 import logging
+import os
 from collections import OrderedDict
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from threading import Lock
 from time import monotonic
 
@@ -12,8 +13,9 @@ import xarray as xr
 
 from cloudify.datasets.open import open_entry
 from cloudify.datasets.opened import Opened
+from cloudify.datasets.place import Place
 from cloudify.datasets.source import explain, failures
-from cloudify.datasets.token import glance, is_cheap, is_exact, version_token
+from cloudify.datasets.token import glance, is_cheap, is_exact, mark_of, version_token
 from cloudify.errors import UnknownDatasetError, UnreadableDatasetError
 from cloudify.model.entry import Entry
 from cloudify.settings import Settings, load_settings
@@ -24,28 +26,6 @@ CHANGED_S = 0.2
 """The same of one whose source has changed since."""
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(slots=True)
-class _Place:
-    """What the shelf knows of one entry."""
-
-    entry: Entry
-    lock: Lock = field(default_factory=Lock)
-    """Held while opening: one opens, the others wait for it."""
-    checked_at: float = 0.0
-    failure: str = ""
-    """Why the last attempt to open it failed."""
-    failed_at: float = 0.0
-    looked: tuple[tuple[int, int, int], ...] = ()
-    """What the source looked like then (`glance`)."""
-    seen_ns: int = 0
-    """The newest modification time that a reader met below a directory."""
-
-    @property
-    def failure_stands(self) -> bool:
-        """Whether the source still is what could not be opened."""
-        return bool(self.failure) and glance(self.entry) == self.looked
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +63,7 @@ class Shelf:
         timeout_s: float,
         settings: Settings | None = None,
     ) -> None:
-        self._places = {entry.id: _Place(entry) for entry in entries}
+        self._places = {entry.id: Place(entry) for entry in entries}
         self._limit, self._check_s, self._timeout_s = limit, check_s, timeout_s
         self._settings = settings or load_settings()
         self._held: OrderedDict[str, Opened] = OrderedDict()
@@ -121,11 +101,11 @@ class Shelf:
         """
         with self._lock:
             before = self._places
-            places: dict[str, _Place] = {}
+            places: dict[str, Place] = {}
             for entry in entries:
                 place = before.get(entry.id)
                 same = place is not None and (place.entry is entry or place.entry == entry)
-                places[entry.id] = place if place is not None and same else _Place(entry)
+                places[entry.id] = place if place is not None and same else Place(entry)
             added = tuple(name for name in places if name not in before)
             removed = tuple(name for name in before if name not in places)
             changed = tuple(name for name in places if name in before and places[name] is not before[name])
@@ -135,7 +115,7 @@ class Shelf:
         return Replaced(added, removed, changed)
 
     def peek(self, dataset_id: str) -> Opened | None:
-        """Return a dataset if it is open and was found unchanged just now, at the cost of two system calls.
+        """Return a dataset if it is open and was found unchanged just now, at the cost of one system call.
 
         Raises
         ------
@@ -148,8 +128,10 @@ class Shelf:
             if opened is None:
                 return None
             self._held.move_to_end(dataset_id)
-        if is_cheap(opened.entry):
-            return opened if self._is_at(opened.entry, opened.token) else None
+        if place.is_cheap:
+            return opened if self._is_unchanged(place, opened) else None
+        if place.is_folder and not os.path.isdir(opened.entry.href):  # noqa: PTH112  # hot path; it is gone
+            return None
         return opened if monotonic() - place.checked_at < self._check_s else None
 
     def get(self, dataset_id: str) -> Opened:
@@ -235,12 +217,26 @@ class Shelf:
             return False
         return now == token
 
+    def _is_unchanged(self, place: Place, opened: Opened) -> bool:
+        """Whether a source with a cheap token is as it was; the token itself is made where its mark differs."""
+        try:
+            mark = mark_of(opened.entry)
+        except OSError:
+            return False
+        known, before = place.marked
+        if known is opened and mark == before:
+            return True
+        if not self._is_at(opened.entry, opened.token):
+            return False
+        place.marked = opened, mark
+        return True
+
     def close(self) -> None:
         """Let go of every dataset."""
         with self._lock:
             self._held.clear()
 
-    def _open(self, place: _Place) -> Opened:
+    def _open(self, place: Place) -> Opened:
         entry = place.entry
         ago_s = monotonic() - place.failed_at
         if place.failure and ago_s < FAILURE_S and (ago_s < CHANGED_S or place.failure_stands):
@@ -253,7 +249,8 @@ class Shelf:
         except UnreadableDatasetError as error:
             place.failure, place.failed_at, place.looked = error.reason, monotonic(), looked
             raise
-        place.failure = ""
+        place.failure, place.is_cheap = "", is_cheap(entry)
+        place.is_folder = os.path.isdir(entry.href)  # noqa: PTH112  # hrefs are strings
         with self._lock:
             if self._places.get(entry.id) is not place:
                 return opened  # replaced meanwhile: for those who asked before, and for nobody else
@@ -262,10 +259,10 @@ class Shelf:
                 self._held.popitem(last=False)
         return opened
 
-    def _find(self, dataset_id: str) -> _Place | None:
+    def _find(self, dataset_id: str) -> Place | None:
         return self._places.get(dataset_id)
 
-    def _place(self, dataset_id: str) -> _Place:
+    def _place(self, dataset_id: str) -> Place:
         place = self._find(dataset_id)
         if place is None:
             raise UnknownDatasetError(dataset_id, self._places)

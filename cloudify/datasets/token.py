@@ -19,6 +19,7 @@ from cloudify.catalog.driver import is_parquet, is_url
 from cloudify.model.entry import Entry
 from cloudify.settings import Settings
 
+Mark = tuple[int, ...]
 LISTED = 4096
 """Most files of a zarr store whose modification time is looked at."""
 
@@ -32,6 +33,20 @@ def is_cheap(entry: Entry) -> bool:
     if entry.immutable:
         return True
     return not (entry.driver == "series" or is_url(entry.href) or os.path.isdir(entry.href))  # noqa: PTH112  # hot path
+
+
+def mark_of(entry: Entry) -> Mark:
+    """Return what of a source with a cheap token tells that it is the same, at the cost of one system call.
+
+    Raises
+    ------
+    OSError
+        If the source is not there.
+    """
+    if entry.immutable:
+        return ()
+    status = os.stat(entry.href)  # noqa: PTH116  # hot path
+    return status.st_size, status.st_mtime_ns, status.st_ino
 
 
 def is_exact(entry: Entry) -> bool:

@@ -64,6 +64,15 @@ class Ready:
     """The bytes of a document that is sent as it is."""
 
 
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """A key that a store that is open does not have, nor had its dataset before."""
+
+    dataset_id: str
+    store: Store
+    error: UnknownKeyError
+
+
 class KeyBytes:
     """ASGI application for the keys of datasets. ``scope["path_params"]["dataset_id"]`` names the dataset."""
 
@@ -92,10 +101,9 @@ class KeyBytes:
         except ClientLeftError:
             return
 
-    def ready(
-        self, dataset_id: str, key: str, query: bytes, accept_encoding: bytes | None
-    ) -> Ready | UnknownKeyError | None:
+    def ready(self, dataset_id: str, key: str, query: bytes, accept_encoding: bytes | None) -> Ready | Absent | None:
         """Return what a key names, or that it names nothing, if that can be said without waiting; else None."""
+        store: Store | None = None
         try:
             store = self._stores.ready(dataset_id)
             if store is None:
@@ -103,7 +111,9 @@ class KeyBytes:
             self._former.note(dataset_id, store)
             found = store.find(key)
         except UnknownKeyError as error:
-            return None if self._former.had(dataset_id, key) or _is_rest_of_key(query) else error
+            if store is None or self._former.had(dataset_id, key) or _is_rest_of_key(query):
+                return None
+            return Absent(dataset_id, store, error)
         except CloudifyError:
             return None
         if isinstance(found, StoredChunk):
@@ -116,7 +126,7 @@ class KeyBytes:
         body = found.body if isinstance(found, Document) and coding is None else None
         return Ready(dataset_id, store, etag.encode(), raw(full), raw(headers), etag, body)
 
-    def is_now(self, ready: Ready) -> bool:
+    def is_now(self, ready: Ready | Absent) -> bool:
         """Whether its store is still that of the dataset."""
         try:
             return self._stores.ready(ready.dataset_id) is ready.store

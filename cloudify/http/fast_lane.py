@@ -13,8 +13,7 @@ from typing import Protocol, runtime_checkable
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from cloudify.errors import UnknownKeyError
-from cloudify.http.bytes import KeyBytes, Ready
+from cloudify.http.bytes import Absent, KeyBytes, Ready
 from cloudify.http.cors import MARK
 from cloudify.http.problems import HEADERS, MEDIA_TYPE, Problem
 
@@ -23,11 +22,17 @@ MOST_KNOWN = 2**15
 _CAREFUL = frozenset(
     {b"range", b"if-range", b"if-match", b"cookie", b"x-request-id", b"content-length", b"transfer-encoding", b"expect"}
 )
+MOST_ABSENT = 2**12
+"""Most keys that are none whose answers are kept; then all are forgotten."""
+_SOME_ID = "0" * 32
+_END = f'{_SOME_ID}"}}'
+"""The last member of a problem is the id of its request."""
 _READS = frozenset({"GET", "HEAD"})
 _PROBLEM_HEADERS = tuple(
     (name.encode(), text.encode()) for name, text in {**HEADERS, "content-type": MEDIA_TYPE}.items()
 )
-Answer = tuple[int, Sequence[tuple[bytes, bytes]], bytes]
+Headers = Sequence[tuple[bytes, bytes]]
+Answer = tuple[int, Headers, bytes]
 """Status, headers, body."""
 _PARTS = 5
 """Of ``/datasets/ID/NAME/KEY``, split at slashes."""
@@ -69,6 +74,7 @@ class FastLane:
         self.app, self._keys, self._is_known = app, dict(keys), is_known
         self._hosts: dict[bytes, bool] = {}
         self._known: dict[tuple[str, bytes | None], tuple[KeyBytes, Ready]] = {}
+        self._absent: dict[str, tuple[KeyBytes, Absent, Headers, bytes]] = {}
         self._ids, self._start = count(1), token_hex(12)
         self._names = {keys: name for name, keys in self._keys.items()}
         self._answered: defaultdict[tuple[KeyBytes | None, int], int] = defaultdict(int)
@@ -105,41 +111,61 @@ class FastLane:
         await send({"type": "http.response.body", "body": body})
 
     def _answer(self, scope: Scope, asked: dict[bytes, bytes], request_id: str) -> Answer | None:
-        path, accept_encoding = scope["path"], asked.get(b"accept-encoding")
-        keys, ready = self._known.get((path, accept_encoding), (None, None))
-        if keys is None or ready is None or not keys.is_now(ready):
-            keys, found = self._find(path, scope["query_string"], accept_encoding)
-            if isinstance(found, UnknownKeyError):
-                is_plain = not scope["query_string"] and path.isprintable()  # ?f=html; no route has a line break
-                wants_page = b"text/html" in asked.get(b"accept", b"")
-                self._answered[keys, 404] += is_plain and not wants_page
-                return _absent(found, path, request_id) if is_plain and not wants_page else None
-            if keys is None or found is None:
-                return None
-            ready = found
+        known = self._known.get((scope["path"], asked.get(b"accept-encoding")))
+        looked = known if known is not None and known[0].is_now(known[1]) else self._look(scope, asked)
+        if looked is None:
+            return None
+        keys, found = looked
+        if isinstance(found, Absent):
+            return self._refusal(scope["path"], request_id)
         condition = asked.get(b"if-none-match")
-        if condition == ready.etag:
+        if condition == found.etag:
             self._answered[keys, 304] += 1
-            return 304, ready.unsent_headers, b""
-        body = keys.body_of(ready) if condition is None else None
+            return 304, found.unsent_headers, b""
+        body = keys.body_of(found) if condition is None else None
         if body is None:
             return None
         self._answered[keys, 200] += 1
-        return 200, (*ready.headers, (b"content-length", b"%d" % len(body))), body
+        return 200, (*found.headers, (b"content-length", b"%d" % len(body))), body
 
-    def _find(
-        self, path: str, query: bytes, accept_encoding: bytes | None
-    ) -> tuple[KeyBytes | None, Ready | UnknownKeyError | None]:
+    def _look(self, scope: Scope, asked: dict[bytes, bytes]) -> tuple[KeyBytes, Ready | Absent] | None:
+        """Return what a path names; of what is no key only what needs no page, and no other route has."""
+        path, query = scope["path"], scope["query_string"]
+        is_plain = not query and b"text/html" not in asked.get(b"accept", b"")  # nor ?f=html
+        if is_plain and path in self._absent:
+            its_keys, absent, *_ = self._absent[path]
+            if its_keys.is_now(absent):
+                return its_keys, absent
         parts = path.split("/", _PARTS - 1)
         keys = self._keys.get(parts[3]) if len(parts) == _PARTS else None
-        if keys is None:
-            return None, None
-        found = keys.ready(parts[2], parts[4], query, accept_encoding)
-        if isinstance(found, Ready):
-            if len(self._known) >= MOST_KNOWN:
-                self._known.clear()
-            self._known[path, accept_encoding] = keys, found
+        found = keys.ready(parts[2], parts[4], query, asked.get(b"accept-encoding")) if keys is not None else None
+        if keys is None or found is None:
+            return None
+        if isinstance(found, Absent):
+            if not is_plain or not path.isprintable():  # no route has a line break
+                return None
+            self._refuse(path, keys, found)
+        else:
+            self._keep(path, asked, keys, found)
         return keys, found
+
+    def _keep(self, path: str, asked: dict[bytes, bytes], keys: KeyBytes, found: Ready) -> None:
+        if len(self._known) >= MOST_KNOWN:
+            self._known.clear()
+        self._known[path, asked.get(b"accept-encoding")] = keys, found
+
+    def _refuse(self, path: str, keys: KeyBytes, absent: Absent) -> None:
+        """Keep what is said of a key that is none, but for the id of the request."""
+        body = Problem.of(absent.error).body(path, _SOME_ID)
+        if len(self._absent) >= MOST_ABSENT:
+            self._absent.clear()
+        headers = (*_PROBLEM_HEADERS, (b"content-length", b"%d" % len(body)))
+        self._absent[path] = keys, absent, headers, body[: -len(_END)]
+
+    def _refusal(self, path: str, request_id: str) -> Answer:
+        keys, _, headers, start = self._absent[path]
+        self._answered[keys, 404] += 1
+        return 404, headers, b'%b%b"}' % (start, request_id.encode())
 
     def _answers_to(self, asked: dict[bytes, bytes]) -> bool:
         host = asked.get(b"host", b"")
@@ -149,9 +175,3 @@ class FastLane:
             if len(self._hosts) < MOST_KNOWN:
                 self._hosts[host] = known
         return known
-
-
-def _absent(error: UnknownKeyError, path: str, request_id: str) -> Answer:
-    problem = Problem.of(error)
-    body = problem.body(path, request_id)
-    return problem.status, (*_PROBLEM_HEADERS, (b"content-length", b"%d" % len(body))), body

@@ -1,6 +1,6 @@
 """A regular grid of chunks."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import prod
 
 
@@ -21,14 +21,14 @@ class ChunkGrid:
     chunk: tuple[int, ...]
     """Extent of a whole chunk, in elements. The last chunk of an axis may be shorter."""
 
+    counts: tuple[int, ...] = field(init=False, repr=False, compare=False)
+    """Number of chunks along each dimension."""
+
     def __post_init__(self) -> None:
         if len(self.shape) != len(self.chunk) or min(self.chunk, default=1) < 1 or min(self.shape, default=0) < 0:
             raise ValueError(f"no grid of chunks {self.chunk} over an array of shape {self.shape}")
-
-    @property
-    def counts(self) -> tuple[int, ...]:
-        """Number of chunks along each dimension."""
-        return tuple(-(-extent // size) for extent, size in zip(self.shape, self.chunk, strict=True))
+        counts = tuple(-(-extent // size) for extent, size in zip(self.shape, self.chunk, strict=True))
+        object.__setattr__(self, "counts", counts)
 
     def __len__(self) -> int:
         """Number of chunks; a scalar has one, an array with an empty dimension none."""
