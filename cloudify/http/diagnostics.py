@@ -92,17 +92,3 @@ def read_request(variable: str, coord: str, action: str, weights: str = "") -> R
         if action == known:
             return Request(variable, coord, known, by_area=bool(weights))
     raise BadOptionError(f"no action {action[:40]!r}; there are {', '.join(ACTIONS)}")
-
-
-def read_form(text: str) -> Form:
-    """Read the form of an answer.
-
-    Raises
-    ------
-    BadOptionError
-        If there is none of its name.
-    """
-    for known in FORMS:
-        if text == known:
-            return known
-    raise BadOptionError(f"no form f={text[:40]!r}; there are {', '.join(FORMS)}")

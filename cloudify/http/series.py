@@ -101,20 +101,6 @@ def read_request(variable: str, query: QueryParams) -> Request:
     return Request(variable, where, picks, _distance(query.get("max_distance_km")), valid == "true")
 
 
-def read_form(text: str) -> Form:
-    """Read the form of an answer.
-
-    Raises
-    ------
-    BadOptionError
-        If there is none of its name.
-    """
-    for known in FORMS:
-        if text == known:
-            return known
-    raise BadOptionError(f"no form f={text[:40]!r}; there are {', '.join(FORMS)}")
-
-
 def _where(query: QueryParams) -> Place | Box | Polygon | None:
     lon, lat = query.get("lon"), query.get("lat")
     given = [name for name in ("lon", "bbox", "polygon") if name in query]

@@ -24,7 +24,8 @@ from cloudify.http.checks import Checked
 from cloudify.http.cors import PublicReads
 from cloudify.http.derived import attachment
 from cloudify.http.diagnostic_stores import DiagnosticStores, NamedDiagnostic
-from cloudify.http.diagnostics import MEDIA_TYPES, Diagnostics, read_form, read_request, refuse_path
+from cloudify.http.diagnostics import FORMS, MEDIA_TYPES, Diagnostics, read_request, refuse_path
+from cloudify.http.forms import read_form
 from cloudify.http.hosts import root_url
 from cloudify.http.lookup import Lookup
 from cloudify.http.negotiate import wants_html
@@ -101,7 +102,7 @@ class GroupbyPlugin(Plugin):
             as well, by the size of its cells. A browser gets a page.
             """  # noqa: D205  # shown as one paragraph in the API docs
             asked = read_request(var, coord, action, request.query_params.get("weights", ""))
-            form = read_form(request.query_params.get("f") or ("html" if wants_html(request) else "json"))
+            form = read_form(request.query_params.get("f") or ("html" if wants_html(request) else "json"), FORMS)
             made = await diagnostics.result(request, dataset_id, asked, form)
             if form == "html" and made.body is not None:
                 values: dict[str, Any] = {

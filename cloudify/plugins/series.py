@@ -9,13 +9,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from xpublish.plugins import Dependencies, Plugin, hookimpl
 
+from cloudify.http.forms import read_form
 from cloudify.http.hosts import root_url
 from cloudify.http.lookup import Lookup
 from cloudify.http.negotiate import wants_html
 from cloudify.http.pages import render_page
 from cloudify.http.parameters import query
 from cloudify.http.routing import PublicRoute
-from cloudify.http.series import FORMS, MEDIA_TYPES, SeriesReader, read_form, read_request
+from cloudify.http.series import FORMS, MEDIA_TYPES, SeriesReader, read_request
 from cloudify.settings import Settings, load_settings
 
 CHANGED = ("lon", "lat", "bbox")
@@ -56,7 +57,7 @@ class SeriesPlugin(Plugin):
             `f=json|csv|covjson|svg|html`. A browser gets a page.
             """  # noqa: D205  # shown as one paragraph in the API docs
             asked = read_request(var, request.query_params)
-            form = read_form(request.query_params.get("f") or ("html" if wants_html(request) else "json"))
+            form = read_form(request.query_params.get("f") or ("html" if wants_html(request) else "json"), FORMS)
             made = await reader.result(request, dataset_id, asked, form)
             if form != "html" or made.body is None:
                 return made.response(MEDIA_TYPES[form], SAFE if form == "svg" else None)
