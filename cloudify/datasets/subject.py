@@ -54,6 +54,11 @@ class Subject:
         return self.ds[self.name]
 
     @property
+    def holds_numbers(self) -> bool:
+        """Whether its values can be computed with: not text, nor times in any calendar."""
+        return self.variable.dtype.kind in "biuf" and "calendar" not in self.variable.encoding
+
+    @property
     def horizontal(self) -> tuple[str, ...]:
         """The dimensions of its grid, in the order of cells."""
         if self.grid.kind == "none":

@@ -174,7 +174,7 @@ def _rows(block: Array) -> Array:
 
 def _check_numbers(subject: Subject) -> None:
     variable, name = subject.variable, subject.name
-    if variable.dtype.kind not in "biuf" or "calendar" in variable.encoding:
+    if not subject.holds_numbers:
         raise BadOptionError(f"{name!r} holds no numbers, which diagnostics are made of; choose another variable")
     if name in variable.dims:
         raise BadOptionError(f"{name!r} is the coordinate of its own dimension; choose a variable along it")

@@ -78,7 +78,7 @@ def series(opened: Opened, request: Request, limit_nbytes: int) -> Series:
 
 def _check_numbers(subject: Subject) -> None:
     variable, name = subject.variable, subject.name
-    if variable.dtype.kind not in "biuf" or "calendar" in variable.encoding:
+    if not subject.holds_numbers:
         raise BadOptionError(f"{name!r} holds no numbers, which series are made of; choose another variable")
     if not variable.dims or not variable.size:
         raise BadOptionError(f"{name!r} has no values along a dimension, so there is no series")

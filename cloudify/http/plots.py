@@ -43,9 +43,8 @@ class Plots:
     def __init__(self, lookup: Lookup, settings: Settings) -> None:
         self._settings, self._kept = settings, Kept(KEPT_NBYTES)
         self.derived = Derived(lookup)
-        self._waiting = Offload(
-            WAITING, kind="draw"
-        )  # these wait for a process that draws, and must not keep reads waiting
+        # these wait for a process that draws, and must not keep reads waiting
+        self._waiting = Offload(WAITING, kind="draw")
         self._drawers = drawers_of(settings)
 
     async def picture(self, request: HttpRequest, dataset_id: str, asked: Request, form: Form) -> Made:

@@ -44,7 +44,7 @@ class SeriesReader:
     def __init__(self, lookup: Lookup, settings: Settings) -> None:
         self._settings = settings
         self._derived = Derived(lookup, settings.diagnostic_timeout_s)
-        self._waiting = Offload(WAITING)
+        self._waiting = Offload(WAITING, kind="draw")
         self._drawers = drawers_of(settings)
 
     async def result(self, request: HttpRequest, dataset_id: str, asked: Request, form: Form) -> Made:

@@ -1,20 +1,15 @@
 """Every variable of the real data as a layer and as a tile: a map where the data have a grid, else the reason."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Final
 
 import httpx
 import numpy as np
 import pytest
-from clients.sources import iris_folder, shared_folder
 from owslib.wms import WebMapService
-from plots.expected import IRIS, SHARED
+from plots.real import SOURCES, serving
 
-from cloudify import Server
-from cloudify.catalog.catalog import Catalog
-from cloudify.model.entry import Entry, suggest_id
-from cloudify.testing import running
+from cloudify.model.entry import suggest_id
 from maps.seen import WORLD, opened
 
 FIELDS: Final = {"map", "cells"}
@@ -34,19 +29,9 @@ BOXES: Final = {
 }
 
 
-def sources() -> dict[str, tuple[Path | None, dict[str, str]]]:
-    shared, iris = shared_folder(), iris_folder()
-    found = {name: (shared / name if shared else None, table) for name, table in SHARED.items()}
-    return found | {name: (iris / name, table) for name, table in IRIS.items()}
-
-
-SOURCES = sources()
-
-
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    entries = (Entry(suggest_id(name), "netcdf", str(path)) for name, (path, _) in SOURCES.items() if path is not None)
-    with running(Server(Catalog(tuple(entries))).app) as url:
+    with serving() as url:
         yield url
 
 

@@ -7,14 +7,11 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
-from clients.sources import iris_folder, shared_folder
 from PIL import Image
 
-from cloudify import Server
-from cloudify.catalog.catalog import Catalog
-from cloudify.model.entry import Entry, suggest_id
-from cloudify.testing import running
-from plots.expected import CLASSES, IRIS, KINDS, MAPS, REASONS, SHARED
+from cloudify.model.entry import suggest_id
+from plots.expected import CLASSES, KINDS, MAPS, REASONS
+from plots.real import SOURCES, serving
 
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "plots.md"
 HEAD = (
@@ -37,19 +34,9 @@ MEANT = {
 }
 
 
-def sources() -> dict[str, tuple[Path | None, dict[str, str]]]:
-    shared, iris = shared_folder(), iris_folder()
-    found = {name: (shared / name if shared else None, table) for name, table in SHARED.items()}
-    return found | {name: (iris / name, table) for name, table in IRIS.items()}
-
-
-SOURCES = sources()
-
-
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    entries = (Entry(suggest_id(name), "netcdf", str(path)) for name, (path, _) in SOURCES.items() if path is not None)
-    with running(Server(Catalog(tuple(entries))).app) as url:
+    with serving() as url:
         yield url
 
 
