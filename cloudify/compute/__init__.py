@@ -1,0 +1,1 @@
+"""Functions over datasets, run as jobs. Knows no HTTP."""
