@@ -22,7 +22,7 @@ def serve_targets(targets: Sequence[str], *, open_page: bool, **options: object)
         from cloudify.server.garbage import uncollected
 
         with uncollected():
-            from cloudify.server.lock import hold
+            from cloudify.compute.lock import hold
             from cloudify.server.logs import set_up_logs
             from cloudify.server.run import listen
             from cloudify.settings import Settings

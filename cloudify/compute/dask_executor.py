@@ -1,9 +1,9 @@
 """Batches on a Dask cluster: each is one task, a call of a function of ours that returns little."""
 
+import logging
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
-from threading import Lock
 from typing import TypeVar
 
 from cloudify.cluster.connection import WorkersLostError
@@ -17,6 +17,7 @@ from cloudify.model.outcome import Outcome
 
 TOPIC = "cloudify-slices"
 T = TypeVar("T")
+log = logging.getLogger(__name__)
 
 
 @lru_cache(maxsize=1)
@@ -59,13 +60,30 @@ class OnDask:
     def __init__(self, address: Callable[[], str], connect_s: float, tell: Tell) -> None:
         self._address, self._connect_s, self._tell = address, connect_s, tell
         self._tasks: Tasks | None = None
-        self._slots = 0
-        self._starting = Lock()
+        self.slots = 1
+        self._starter = ThreadPoolExecutor(1, thread_name_prefix="cloudify-dask")
+        self._start: Future[tuple[Tasks, int]] | None = None
 
-    @property
-    def slots(self) -> int:
-        """How many batches run at once; a guess before the first has been submitted."""
-        return max(1, self._slots)
+    def ready(self) -> bool:
+        """Whether there is a connection to workers; makes one if not."""
+        if self._tasks is not None:
+            return True
+        if self._start is None:
+            self._start = self._starter.submit(self._connect)
+        if not self._start.done():
+            return False
+        start, self._start = self._start, None
+        error = start.exception()
+        if error is not None:
+            if not isinstance(error, ClusterUnavailableError):
+                log.error("no cluster for jobs", exc_info=error)
+            return False
+        self._tasks, self.slots = start.result()
+        return True
+
+    def _connect(self) -> tuple[Tasks, int]:
+        tasks = Tasks(self._address(), self._connect_s, TOPIC, self._tell)
+        return tasks, max(1, tasks.slots())
 
     def submit(self, batch: Batch) -> "Future[Report]":
         """Begin a batch."""
@@ -90,14 +108,19 @@ class OnDask:
 
     def close(self) -> None:
         """Leave the cluster; who has started it ends it."""
+        self._starter.shutdown(wait=False, cancel_futures=True)
 
     def _call(self, function: Callable[..., T], given: object) -> "Future[T]":
-        with self._starting:
-            if self._tasks is None:
-                self._tasks = Tasks(self._address(), self._connect_s, TOPIC, self._tell)
-            if self._slots == 0:
-                self._slots = self._tasks.slots()
-        return self._tasks.submit(function, given)
+        if self._tasks is None:
+            raise ClusterUnavailableError("the Dask cluster for jobs is not there yet; ask again in a few seconds")
+        future = self._tasks.submit(function, given)
+        future.add_done_callback(self._note_loss)
+        return future
+
+    def _note_loss(self, done: "Future[T]") -> None:
+        """Look for the workers anew after they were lost: there may be more of them, or fewer."""
+        if not done.cancelled() and isinstance(done.exception(), ClusterUnavailableError):
+            self._tasks = None
 
 
 def _lost_batch(batch: Batch) -> Report:

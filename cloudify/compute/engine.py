@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from itertools import count
 from queue import Empty, SimpleQueue
 from time import monotonic, sleep, time
-from typing import Protocol
 
 from cloudify.compute.assembling import Assembler
 from cloudify.compute.batch import Batch, Report, Told
@@ -30,17 +29,12 @@ AHEAD = 2
 """Batches that are submitted for each that can run: none waits for the engine."""
 FULL_PAUSE_S, LONGEST_FULL_S = 2.0, 60.0
 """How often, and how long, a slice is tried again for whose result there is no room."""
+LOST_PAUSE_S = 1.0
+"""How long nothing is submitted after what ran was lost."""
 RELEASE_S = 1.0
+"""How long the engine waits for a store that cannot be written."""
 
 log = logging.getLogger(__name__)
-
-
-class Bell(Protocol):
-    """Rings when a job was added or changed."""
-
-    def wait(self, timeout_s: float) -> None:
-        """Return when it rings, or after a time."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +156,7 @@ class Engine:
             self._act(job_id, (Assemble(),))
 
     def _submit(self) -> None:
-        if monotonic() < self._resume_at:
+        if not self._flights or monotonic() < self._resume_at or not self._executor.ready():
             return
         room = AHEAD * self._executor.slots - sum(len(flight.under_way) for flight in self._flights.values())
         waiting = list(self._flights.items())
@@ -232,7 +226,7 @@ class Engine:
         error = landed.outcome.exception() if not landed.outcome.cancelled() else LostError()
         if isinstance(error, LostError | BusyError):
             flight.give_back(way.slices)
-            self._resume_at = monotonic() + (error.retry_after_s if isinstance(error, BusyError) else 0.0)
+            self._resume_at = monotonic() + (error.retry_after_s if isinstance(error, BusyError) else LOST_PAUSE_S)
             return ()
         if error is not None:
             log.error("a batch has failed", extra={"job": landed.job_id}, exc_info=error)

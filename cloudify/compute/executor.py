@@ -24,6 +24,10 @@ class Executor(Protocol):
         """How many batches run at once."""
         ...
 
+    def ready(self) -> bool:
+        """Whether batches can begin; begins to get ready if not. Never blocks."""
+        ...
+
     def submit(self, batch: Batch) -> "Future[Report]":
         """Begin a batch. Its future raises `LostError`.
 
@@ -54,6 +58,10 @@ class Threads:
         self.slots = slots or os.cpu_count() or 1
         self._tell, self._place = tell, Workplace()
         self._pool = ThreadPoolExecutor(self.slots, thread_name_prefix="cloudify-slices")
+
+    def ready(self) -> bool:
+        """Whether batches can begin: always."""
+        return True
 
     def submit(self, batch: Batch) -> "Future[Report]":
         """Begin a batch."""
