@@ -25,19 +25,26 @@ DataDir = Annotated[
     str | None, typer.Option(help="Where the server keeps its own files.  [default: $XDG_DATA_HOME/cloudify]")
 ]
 Workers = Annotated[int | None, typer.Option(help="Processes that answer requests.  [default: 1]", max=256, min=1)]
+Dask = Annotated[
+    str | None,
+    typer.Option(
+        help="Where jobs run: auto (a cluster of this machine, started when needed), none, or a scheduler's address."
+        "  [default: auto]"
+    ),
+]
 RootUrl = Annotated[str | None, typer.Option(help="Public root of the server's links, behind a proxy.")]
 Open = Annotated[bool, typer.Option("--open", help="Open the landing page in a browser.")]
 
 
 @app.command()
 def demo(
-    host: Host = None, port: Port = None, workers: Workers = None, data_dir: DataDir = None,
+    host: Host = None, port: Port = None, workers: Workers = None, dask: Dask = None, data_dir: DataDir = None,
     root_url: RootUrl = None, open_page: Open = False,
 ) -> None:  # fmt: skip
     """Serve the embedded catalog of real climate data."""
     from cloudify.cli.serve import DEMO, serve_targets
 
-    options = {"host": host, "port": port, "workers": workers, "data_dir": data_dir, "root_url": root_url}
+    options = {"host": host, "port": port, "workers": workers, "dask": dask, "data_dir": data_dir, "root_url": root_url}
     serve_targets([str(DEMO)], open_page=open_page, **options)
 
 
@@ -47,13 +54,13 @@ def serve(
         list[str] | None,
         typer.Argument(metavar="TARGET...", help="Files, directories, URLs (.nc, .zarr), catalogs (*.yaml, STAC)."),
     ] = None,
-    host: Host = None, port: Port = None, workers: Workers = None, data_dir: DataDir = None,
+    host: Host = None, port: Port = None, workers: Workers = None, dask: Dask = None, data_dir: DataDir = None,
     root_url: RootUrl = None, open_page: Open = False,
 ) -> None:  # fmt: skip
     """Serve files, directories, URLs and catalogs."""
     from cloudify.cli.serve import serve_targets
 
-    options = {"host": host, "port": port, "workers": workers, "data_dir": data_dir, "root_url": root_url}
+    options = {"host": host, "port": port, "workers": workers, "dask": dask, "data_dir": data_dir, "root_url": root_url}
     serve_targets(targets or [], open_page=open_page, **options)
 
 
