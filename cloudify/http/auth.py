@@ -73,7 +73,7 @@ class Authenticator:
         if text is None or (read is None and self._tokens is None and not text.startswith(PREFIX)):
             return ANONYMOUS
         if read is None:
-            raise InvalidTokenError("it has not the form cld_XXXXXXXX_... of those that `cloudify token create` prints")
+            raise InvalidTokenError("it has not the form of this server's, cld_ and 41 more characters")
         return _principal_of(await self._stored(read[0]), read[1])
 
     async def _stored(self, token_id: str) -> StoredToken | None:
@@ -115,13 +115,13 @@ def require(principal: Principal, scope: str) -> None:
 def _bearer(authorization: str) -> str | None:
     """Return the token that a header holds, None if it is of another scheme, for a proxy in front for example.
 
-    >>> _bearer("bearer  x"), _bearer("Basic eDp5"), _bearer("cld_forgotten_scheme")
-    ('x', None, 'cld_forgotten_scheme')
+    >>> _bearer("bearer  x"), _bearer("Basic eDp5")
+    ('x', None)
     """
     scheme, _, credentials = authorization.strip().partition(" ")
-    if scheme.lower() == _SCHEME:
-        return credentials.strip()
-    return authorization.strip() if scheme.startswith(PREFIX) else None
+    if scheme.startswith(PREFIX):
+        raise InvalidTokenError("it was sent without a scheme; send 'Authorization: Bearer cld_...'")
+    return credentials.strip() if scheme.lower() == _SCHEME else None
 
 
 def _principal_of(stored: StoredToken | None, digest: str) -> Principal:
