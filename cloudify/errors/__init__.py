@@ -31,6 +31,11 @@
     │   ├── NoRoomError           a file that cannot be written for want of disk
     │   ├── NotReadyError
     │   └── QueueFullError
+    ├── UnidentifiedError         who asks is not known
+    │   ├── InvalidTokenError
+    │   └── TokenNeededError
+    ├── ForbiddenError            what whoever asks may not do
+    │   └── ScopeMissingError
     ├── RefusedHostError          a Host this server does not answer to
     ├── ImpossibleError           what cannot be done to this data
     │   ├── BadMapRequestError
@@ -68,10 +73,12 @@ from cloudify.errors.families import (
     SUGGEST_AMONG,
     BusyError,
     CloudifyError,
+    ForbiddenError,
     ImpossibleError,
     NotFoundError,
     SourceError,
     TooLargeError,
+    UnidentifiedError,
     UsageError,
 )
 from cloudify.errors.maps import BadMapRequestError, UnknownTileError
@@ -101,6 +108,7 @@ from cloudify.errors.requests import (
     UnknownKeyError,
     UnknownVariableError,
 )
+from cloudify.errors.rights import InvalidTokenError, ScopeMissingError, TokenNeededError
 from cloudify.errors.sources import (
     SourceChangedError,
     UnreadableChunkError,
@@ -132,10 +140,12 @@ __all__ = [
     "DrawingBusyError",
     "DrawingFailedError",
     "DrawingTooSlowError",
+    "ForbiddenError",
     "ImpossibleError",
     "InvalidIdError",
     "InvalidSettingError",
     "InvalidTargetError",
+    "InvalidTokenError",
     "MangledKeyError",
     "MissingMainGuardError",
     "NoMapError",
@@ -150,12 +160,15 @@ __all__ = [
     "QueueFullError",
     "RefusedHostError",
     "ResultTooLargeError",
+    "ScopeMissingError",
     "SourceChangedError",
     "SourceError",
     "SubsetTooLargeError",
+    "TokenNeededError",
     "TooLargeError",
     "TooManyChunksError",
     "TooSlowError",
+    "UnidentifiedError",
     "UnknownColormapError",
     "UnknownDatasetError",
     "UnknownGroupError",
