@@ -2,14 +2,35 @@
 
 import json
 from collections.abc import Iterable, Mapping
+from typing import Any, Protocol
 
-from cloudify.chunks.array import ServedArray
-from cloudify.chunks.stored_type import Json
+from cloudify.chunks.encode import Codec
+from cloudify.chunks.stored_type import Json, StoredType
+from cloudify.model.chunkgrid import ChunkGrid
 
 Documents = dict[str, dict[str, Json]]
 
 
-def array_documents(array: ServedArray) -> Documents:
+class Described(Protocol):
+    """What the documents of an array are made of (`chunks.array.ServedArray`)."""
+
+    @property
+    def dims(self) -> tuple[str, ...]: ...  # noqa: D102
+    @property
+    def type(self) -> StoredType: ...  # noqa: D102
+    @property
+    def grid(self) -> ChunkGrid: ...  # noqa: D102
+    @property
+    def fill(self) -> Any: ...  # noqa: ANN401, D102  # any element type
+    @property
+    def padding(self) -> Any: ...  # noqa: ANN401, D102
+    @property
+    def attrs(self) -> dict[str, Json]: ...  # noqa: D102
+    @property
+    def codec(self) -> Codec: ...  # noqa: D102
+
+
+def array_documents(array: Described) -> Documents:
     """Return the documents of one array by the last part of their keys."""
     fill = None if array.fill is None else array.type.fill_json(array.fill)
     fill_attribute = None if array.fill is None else array.type.fill_attribute(array.fill)
