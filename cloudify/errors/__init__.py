@@ -15,6 +15,7 @@
     ├── SourceError               what we read from failed
     │   ├── UnreadableDatasetError
     │   ├── UnreadableChunkError
+    │   ├── IncompleteResultError a result of a job of which chunks are lost
     │   └── SourceChangedError
     ├── TooLargeError             more than a limit allows
     │   ├── BodyTooLargeError
@@ -23,7 +24,8 @@
     │   ├── PictureTooLargeError
     │   ├── DiagnosticTooLargeError
     │   ├── ResultTooLargeError
-    │   └── SubsetTooLargeError
+    │   ├── SubsetTooLargeError
+    │   └── ValueTooLongError
     ├── BusyError                 not now; ask again
     │   ├── ClusterUnavailableError
     │   ├── DeadlineError
@@ -102,9 +104,11 @@ from cloudify.errors.requests import (
     UnknownVariableError,
 )
 from cloudify.errors.sources import (
+    IncompleteResultError,
     SourceChangedError,
     UnreadableChunkError,
     UnreadableDatasetError,
+    ValueTooLongError,
 )
 from cloudify.errors.usage import (
     DataDirectoryInUseError,
@@ -133,6 +137,7 @@ __all__ = [
     "DrawingFailedError",
     "DrawingTooSlowError",
     "ImpossibleError",
+    "IncompleteResultError",
     "InvalidIdError",
     "InvalidSettingError",
     "InvalidTargetError",
@@ -166,5 +171,6 @@ __all__ = [
     "UnreadableChunkError",
     "UnreadableDatasetError",
     "UsageError",
+    "ValueTooLongError",
     "WorkerFailedError",
 ]
