@@ -1,75 +1,78 @@
 """What one slice left, as blobs."""
 
 from collections.abc import Iterable, Mapping
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from cloudify.chunks.encode import Block
-from cloudify.compute.results.array import ResultArray
 from cloudify.compute.results.blobs import Blobs
-from cloudify.compute.results.names import file_name
 from cloudify.model.outcome import Piece
 
 
+class Encoder(Protocol):
+    """How an array of a result is stored (`cloudify.compute.layout`)."""
+
+    def encode(self, values: Block) -> bytes:
+        """Encode one chunk."""
+        ...
+
+
 class Part(Protocol):
-    """One chunk of a result, in memory (`cloudify.compute.fit`)."""
+    """One chunk of a variable of a result, in memory (`cloudify.compute.part`)."""
 
     @property
     def variable(self) -> str:
-        """Path of the array."""
+        """Path of the variable."""
         ...
 
     @property
     def index(self) -> tuple[int, ...]:
-        """Of the chunk in the array's grid."""
+        """Of the chunk."""
         ...
 
     @property
-    def array(self) -> Block:
-        """Its elements, clipped at the edge of the array."""
+    def values(self) -> Block:
+        """As a store holds them, clipped at the edge of the array."""
+        ...
+
+    @property
+    def key(self) -> str:
+        """Its key in zarr v3."""
         ...
 
 
-def store_parts(parts: Iterable[Part], arrays: Mapping[str, ResultArray], blobs: Blobs) -> tuple[Piece, ...]:
-    """Encode the chunks that a slice made and keep them; they are on disk when this returns.
+@runtime_checkable
+class FilePart(Protocol):
+    """A plain file, in memory (`cloudify.compute.part`)."""
+
+    @property
+    def key(self) -> str:
+        """Its name in the result, which no other file has."""
+        ...
+
+    @property
+    def data(self) -> memoryview | bytes:
+        """Its content."""
+        ...
+
+
+def store_parts(parts: Iterable[Part | FilePart], layouts: Mapping[str, Encoder], blobs: Blobs) -> tuple[Piece, ...]:
+    """Keep what a slice left, its chunks encoded; all of it is on disk when this returns.
 
     Parameters
     ----------
-    arrays
-        Of the template, by path (`arrays_of`).
+    layouts
+        Of the variables of the template, by name.
 
     Raises
     ------
-    OSError
-        If they cannot be kept. What was, nobody refers to.
+    OSError, StoreUnavailableError
+        If it cannot be kept. Nobody refers to what was.
     """
-    return tuple(_store(part, arrays[part.variable], blobs) for part in parts)
-
-
-def store_file(name: str, data: bytes | memoryview, blobs: Blobs, number: int | None = None) -> Piece:
-    """Keep a plain file, on disk when this returns.
-
-    Parameters
-    ----------
-    name
-        By the function; anything.
-    number
-        Of the slice, where there are several: files of two slices have different names.
-    """
-    sha256, nbytes = blobs.put(data)
-    return Piece(file_name(name, number), sha256, nbytes)
-
-
-def chunk_key(path: str, index: tuple[int, ...]) -> str:
-    """Return the key of a chunk.
-
-    >>> chunk_key("tas", (0, 1)), chunk_key("height", ())
-    ('tas/c/0/1', 'height/c')
-    """
-    return "/".join((path, "c", *map(str, index)))
+    return tuple(Piece(part.key, *blobs.put(_encoded(part, layouts))) for part in parts)
 
 
 def parse_key(key: str) -> tuple[str, tuple[int, ...]]:
-    """Return the array and the index that a key of ours means.
+    """Return the array and the index that the key of a chunk means.
 
     >>> parse_key("c/c/0/1"), parse_key("height/c")
     (('c', (0, 1)), ('height', ()))
@@ -78,6 +81,5 @@ def parse_key(key: str) -> tuple[str, tuple[int, ...]]:
     return path, tuple(map(int, numbers.split("/")[1:]))
 
 
-def _store(part: Part, array: ResultArray, blobs: Blobs) -> Piece:
-    sha256, nbytes = blobs.put(array.encode(part.array))
-    return Piece(chunk_key(part.variable, part.index), sha256, nbytes)
+def _encoded(part: Part | FilePart, layouts: Mapping[str, Encoder]) -> bytes | memoryview:
+    return part.data if isinstance(part, FilePart) else layouts[part.variable].encode(part.values)

@@ -12,8 +12,9 @@ from itertools import islice
 import numpy as np
 
 from cloudify.chunks.encode import Block
+from cloudify.chunks.metadata import array_documents
 from cloudify.chunks.stored_type import StoredType
-from cloudify.compute.results.array import ResultArray
+from cloudify.compute.layout import Layout
 from cloudify.compute.results.assemble import seal_index
 from cloudify.compute.results.blobs import Blobs, folder_of
 from cloudify.compute.results.columns import DTYPES, Kind, Survey, as_array, survey
@@ -71,16 +72,16 @@ def assemble_table(name: str, source: Source, blobs: Blobs) -> str:
     columns = columns_of(looked, name)
     size = rows_per_chunk(looked)
     grid = ChunkGrid((looked.rows,), (size,))
-    arrays = {DIM: ResultArray((DIM,), grid, StoredType(np.dtype("<i8")), {"long_name": "number of the slice"})}
-    arrays |= {column.name: _array(column, grid) for column in columns}
+    layouts = {DIM: Layout((DIM,), grid, StoredType(np.dtype("<i8")), attrs={"long_name": "number of the slice"})}
+    layouts |= {column.name: _layout(column, grid) for column in columns}
     with ExitStack() as opened:
         folder = folder_of(blobs)
-        indices = {path: opened.enter_context(IndexWriter(folder, grid)) for path in arrays}
+        indices = {path: opened.enter_context(IndexWriter(folder, grid)) for path in layouts}
         for place, rows in enumerate(_batches(source.values(), size)):
             for path, block in _blocks(columns, rows):
-                indices[path].put((place,), Blob(*blobs.put(arrays[path].encode(block))))
-        sealed = {path: seal_index(path, index, arrays[path], 0) for path, index in indices.items()}
-    nodes = {path: array.document() for path, array in arrays.items()}
+                indices[path].put((place,), Blob(*blobs.put(layouts[path].encode(block))))
+        sealed = {path: seal_index(path, index, layouts[path], 0) for path, index in indices.items()}
+    nodes = {path: array_documents(layout)["zarr.json"] for path, layout in layouts.items()}
     return write_manifest(StoredArrays(nodes, sealed), blobs, failed=failed)
 
 
@@ -103,8 +104,9 @@ def rows_per_chunk(looked: Survey) -> int:
     return max(1, most)
 
 
-def _array(column: Column, grid: ChunkGrid) -> ResultArray:
-    return ResultArray((DIM,), grid, StoredType.of(np.dtype(DTYPES[column.kind])))
+def _layout(column: Column, grid: ChunkGrid) -> Layout:
+    stored = StoredType.of(np.dtype(DTYPES[column.kind]))
+    return Layout((DIM,), grid, stored, stored.default_fill if column.kind == "float" else None)
 
 
 def _batches(values: Iterable[tuple[int, str]], size: int) -> Iterator[list[tuple[int, object]]]:

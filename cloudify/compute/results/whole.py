@@ -9,7 +9,7 @@ import xarray as xr
 from cloudify.chunks.array import ServedArray
 from cloudify.chunks.hierarchy import Hierarchy
 from cloudify.chunks.stored_type import UnstorableError
-from cloudify.compute.results.array import CODEC
+from cloudify.compute.layout import CODEC
 from cloudify.compute.results.blobs import Blobs, folder_of
 from cloudify.compute.results.index import IndexWriter
 from cloudify.compute.results.manifest import StoredArrays, write_manifest
