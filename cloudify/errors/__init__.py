@@ -15,6 +15,7 @@
     ├── SourceError               what we read from failed
     │   ├── UnreadableDatasetError
     │   ├── UnreadableChunkError
+    │   ├── IncompleteResultError a result of a job of which chunks are lost
     │   └── SourceChangedError
     ├── TooLargeError             more than a limit allows
     │   ├── BodyTooLargeError
@@ -23,7 +24,8 @@
     │   ├── PictureTooLargeError
     │   ├── DiagnosticTooLargeError
     │   ├── ResultTooLargeError
-    │   └── SubsetTooLargeError
+    │   ├── SubsetTooLargeError
+    │   └── ValueTooLongError
     ├── BusyError                 not now; ask again
     │   ├── ClusterUnavailableError
     │   ├── DeadlineError
@@ -110,9 +112,11 @@ from cloudify.errors.requests import (
 )
 from cloudify.errors.rights import InvalidTokenError, ScopeMissingError, TokenNeededError
 from cloudify.errors.sources import (
+    IncompleteResultError,
     SourceChangedError,
     UnreadableChunkError,
     UnreadableDatasetError,
+    ValueTooLongError,
 )
 from cloudify.errors.usage import (
     DataDirectoryInUseError,
@@ -142,6 +146,7 @@ __all__ = [
     "DrawingTooSlowError",
     "ForbiddenError",
     "ImpossibleError",
+    "IncompleteResultError",
     "InvalidIdError",
     "InvalidSettingError",
     "InvalidTargetError",
@@ -179,5 +184,6 @@ __all__ = [
     "UnreadableChunkError",
     "UnreadableDatasetError",
     "UsageError",
+    "ValueTooLongError",
     "WorkerFailedError",
 ]
