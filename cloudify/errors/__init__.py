@@ -43,12 +43,22 @@
     │   ├── TooSlowError
     │   ├── UnknownColormapError
     │   └── UnknownGroupingError
+    ├── RemoteError               what a client did not get from a server
+    │   ├── UnreachableError
+    │   ├── ServerSaysError
+    │   │   ├── TokenRefusedError
+    │   │   ├── NotThereError
+    │   │   └── ServerBusyError
+    │   ├── JobFailedError
+    │   └── StillRunningError
     └── UsageError                what the operator gave cannot work
+        ├── InvalidCallError
         ├── InvalidIdError
         ├── InvalidSettingError
         ├── InvalidTargetError
         ├── MissingMainGuardError
         ├── PortInUseError
+        ├── UnsendableFunctionError
         ├── DataDirectoryInUseError
         └── WorkerFailedError
 
@@ -75,6 +85,18 @@ from cloudify.errors.families import (
     UsageError,
 )
 from cloudify.errors.maps import BadMapRequestError, UnknownTileError
+from cloudify.errors.remote import (
+    InvalidCallError,
+    JobFailedError,
+    NotThereError,
+    RemoteError,
+    ServerBusyError,
+    ServerSaysError,
+    StillRunningError,
+    TokenRefusedError,
+    UnreachableError,
+    UnsendableFunctionError,
+)
 from cloudify.errors.requests import (
     BadOptionError,
     BadSelectionError,
@@ -133,9 +155,11 @@ __all__ = [
     "DrawingFailedError",
     "DrawingTooSlowError",
     "ImpossibleError",
+    "InvalidCallError",
     "InvalidIdError",
     "InvalidSettingError",
     "InvalidTargetError",
+    "JobFailedError",
     "MangledKeyError",
     "MissingMainGuardError",
     "NoMapError",
@@ -145,14 +169,20 @@ __all__ = [
     "NoStoredBytesError",
     "NotFoundError",
     "NotReadyError",
+    "NotThereError",
     "PictureTooLargeError",
     "PortInUseError",
     "QueueFullError",
     "RefusedHostError",
+    "RemoteError",
     "ResultTooLargeError",
+    "ServerBusyError",
+    "ServerSaysError",
     "SourceChangedError",
     "SourceError",
+    "StillRunningError",
     "SubsetTooLargeError",
+    "TokenRefusedError",
     "TooLargeError",
     "TooManyChunksError",
     "TooSlowError",
@@ -163,8 +193,10 @@ __all__ = [
     "UnknownKeyError",
     "UnknownTileError",
     "UnknownVariableError",
+    "UnreachableError",
     "UnreadableChunkError",
     "UnreadableDatasetError",
+    "UnsendableFunctionError",
     "UsageError",
     "WorkerFailedError",
 ]
