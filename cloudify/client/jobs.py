@@ -99,6 +99,12 @@ class Job:
         query: Query = {"f": "text"} if slice is None else {"f": "text", "slice": slice}
         return self._session.get(f"{self._path}/log", query).text
 
+    def log_lines(self, slice: int | None = None) -> list[object]:  # noqa: A002
+        """Return the same as objects: ``slice``, ``attempt``, ``text``, ``truncated``."""
+        query: Query = {"f": "json"} if slice is None else {"f": "json", "slice": slice}
+        told = mapping(self._session.read(f"{self._path}/log", query)).get("log")
+        return told if isinstance(told, list) else []
+
     def cancel(self) -> "Job":
         """End it now; what it left is discarded. One that has ended stays as it is."""
         if not self._look().is_terminal:  # the same request to one that has ended would hide it

@@ -6,7 +6,7 @@ from html import escape
 from importlib import import_module
 from typing import Any, Protocol, TextIO
 
-from cloudify.client.view import EIGHTHS, View, last_line, running_line, step_line
+from cloudify.client.view import EIGHTHS, View, last_line, printable, running_line, step_line
 
 STEP = 0.1
 """A log gets a line for each tenth."""
@@ -48,7 +48,7 @@ class Terminal:
 
     def end(self, view: View) -> None:
         """Show what became of it, on a line that stays."""
-        self._write(_printable(last_line(view)), "\n")
+        self._write(printable(last_line(view)), "\n")
 
     def leave(self, line: str) -> None:
         """Let the bar stand, and say why it does not move."""
@@ -56,7 +56,7 @@ class Terminal:
         self._stream.flush()
 
     def _write(self, line: str, end: str = "") -> None:
-        shown = _printable(line)
+        shown = printable(line)
         self._stream.write(f"\r{shown.ljust(self._length)}{end}")
         self._stream.flush()
         self._length = len(shown)
@@ -88,7 +88,7 @@ class Lines:
 
     def leave(self, line: str) -> None:
         """Write a line."""
-        self._stream.write(f"{_printable(line)}\n")
+        self._stream.write(f"{printable(line)}\n")
         self._stream.flush()
 
 
@@ -142,8 +142,3 @@ def _can_draw(stream: TextIO) -> bool:
     except (UnicodeEncodeError, LookupError):
         return False
     return True
-
-
-def _printable(line: str) -> str:
-    """Return a line that does nothing to a terminal but be shown, whatever a function put into its failure."""
-    return "".join(letter if letter.isprintable() else " " for letter in line)

@@ -94,6 +94,15 @@ def step_line(view: View) -> str:
     return "  ".join([f"job {view.status.id}", *_words(view)])
 
 
+def printable(text: str, also: str = "") -> str:
+    """Return a text that does nothing to a terminal but be shown, whatever a function put into it.
+
+    >>> printable("red: " + chr(27) + "[31m!")
+    'red:  [31m!'
+    """
+    return "".join(letter if letter.isprintable() or letter in also else " " for letter in text)
+
+
 def duration(seconds: float) -> str:
     """Write a time as a person reads it.
 
