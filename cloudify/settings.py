@@ -25,6 +25,11 @@ ENV_PREFIX = "CLOUDIFY_"
 ALIASES = {"dask_address": "ZARR_ADDRESS"}
 """Setting -> variable of the environment that host scripts know it by; ours wins."""
 
+TOKEN_VARIABLE = f"{ENV_PREFIX}TOKEN"
+"""No setting: what a client shows to a server."""
+DEMO_TOKEN_NAME = "demo-token"  # noqa: S105  # the name of a file
+"""File in the data directory, mode 0600, where the demo leaves its token for clients on this machine."""
+
 START_VARIABLE = f"{ENV_PREFIX}START"
 """No setting: a supervisor gives it to its workers."""
 
@@ -221,6 +226,16 @@ def load_settings() -> Settings:
 @lru_cache(maxsize=1)
 def _load_settings(_environment: tuple[tuple[str, object], ...]) -> Settings:
     return Settings.load()
+
+
+def client_token() -> str:
+    """Return the token of the environment, ``""`` without one."""
+    return os.environ.get(TOKEN_VARIABLE, "")
+
+
+def demo_token_file(data_dir: str | None = None) -> Path:
+    """Return where the demo leaves its token, whether it has or not."""
+    return Settings.load(data_dir=data_dir).data_dir / DEMO_TOKEN_NAME
 
 
 def dask_address(settings: Settings) -> str | None:

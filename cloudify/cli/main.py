@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from cloudify.cli.job import job
+
 app = typer.Typer(
     name="cloudify",
     help="Turn any data xarray can read into cloud-native datasets over HTTP.",
@@ -16,6 +18,7 @@ app = typer.Typer(
 )
 config = typer.Typer(help="Settings of the server.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(config, name="config")
+app.add_typer(job, name="job")
 
 Host = Annotated[str | None, typer.Option(help="Address to listen on.  [default: 127.0.0.1]")]
 Port = Annotated[

@@ -50,12 +50,22 @@
     │   ├── TooSlowError
     │   ├── UnknownColormapError
     │   └── UnknownGroupingError
+    ├── RemoteError               what a client did not get from a server
+    │   ├── UnreachableError
+    │   ├── ServerSaysError
+    │   │   ├── TokenRefusedError
+    │   │   ├── NotThereError
+    │   │   └── ServerBusyError
+    │   ├── JobFailedError
+    │   └── StillRunningError
     └── UsageError                what the operator gave cannot work
+        ├── InvalidCallError
         ├── InvalidIdError
         ├── InvalidSettingError
         ├── InvalidTargetError
         ├── MissingMainGuardError
         ├── PortInUseError
+        ├── UnsendableFunctionError
         ├── DataDirectoryInUseError
         └── WorkerFailedError
 
@@ -84,6 +94,18 @@ from cloudify.errors.families import (
     UsageError,
 )
 from cloudify.errors.maps import BadMapRequestError, UnknownTileError
+from cloudify.errors.remote import (
+    InvalidCallError,
+    JobFailedError,
+    NotThereError,
+    RemoteError,
+    ServerBusyError,
+    ServerSaysError,
+    StillRunningError,
+    TokenRefusedError,
+    UnreachableError,
+    UnsendableFunctionError,
+)
 from cloudify.errors.requests import (
     BadOptionError,
     BadSelectionError,
@@ -147,10 +169,12 @@ __all__ = [
     "ForbiddenError",
     "ImpossibleError",
     "IncompleteResultError",
+    "InvalidCallError",
     "InvalidIdError",
     "InvalidSettingError",
     "InvalidTargetError",
     "InvalidTokenError",
+    "JobFailedError",
     "MangledKeyError",
     "MissingMainGuardError",
     "NoMapError",
@@ -160,16 +184,22 @@ __all__ = [
     "NoStoredBytesError",
     "NotFoundError",
     "NotReadyError",
+    "NotThereError",
     "PictureTooLargeError",
     "PortInUseError",
     "QueueFullError",
     "RefusedHostError",
+    "RemoteError",
     "ResultTooLargeError",
     "ScopeMissingError",
+    "ServerBusyError",
+    "ServerSaysError",
     "SourceChangedError",
     "SourceError",
+    "StillRunningError",
     "SubsetTooLargeError",
     "TokenNeededError",
+    "TokenRefusedError",
     "TooLargeError",
     "TooManyChunksError",
     "TooSlowError",
@@ -181,8 +211,10 @@ __all__ = [
     "UnknownKeyError",
     "UnknownTileError",
     "UnknownVariableError",
+    "UnreachableError",
     "UnreadableChunkError",
     "UnreadableDatasetError",
+    "UnsendableFunctionError",
     "UsageError",
     "ValueTooLongError",
     "WorkerFailedError",
