@@ -8,6 +8,7 @@
     │   ├── UnknownGroupError
     │   ├── UnknownKeyError
     │   ├── UnknownVariableError
+    │   ├── UnknownJobError
     │   ├── NoStoredBytesError    a dataset whose source holds no bytes that zarr can express
     │   ├── NoSourceFileError     a dataset that is not one netCDF file
     │   └── UnknownTileError
@@ -30,7 +31,10 @@
     │   ├── DrawingBusyError
     │   ├── NoRoomError           a file that cannot be written for want of disk
     │   ├── NotReadyError
-    │   └── QueueFullError
+    │   ├── QueueFullError
+    │   └── StoreUnavailableError the job store cannot be read or written
+    ├── ConflictError             what cannot be done as things stand by now
+    │   └── ProcessExistsError
     ├── RefusedHostError          a Host this server does not answer to
     ├── ImpossibleError           what cannot be done to this data
     │   ├── BadMapRequestError
@@ -40,6 +44,8 @@
     │   ├── NoPlaceError
     │   ├── DrawingFailedError
     │   ├── DrawingTooSlowError
+    │   ├── IdempotencyConflictError
+    │   ├── JobClosedError
     │   ├── TooSlowError
     │   ├── UnknownColormapError
     │   └── UnknownGroupingError
@@ -50,6 +56,7 @@
         ├── MissingMainGuardError
         ├── PortInUseError
         ├── DataDirectoryInUseError
+        ├── StoreSchemaError
         └── WorkerFailedError
 
 A class has a stable ``code`` (the end of a problem's ``type``) and a message that proposes the next step.
@@ -64,10 +71,12 @@ from cloudify.errors.busy import (
     NotReadyError,
     QueueFullError,
 )
+from cloudify.errors.compute import JobClosedError, UnknownJobError
 from cloudify.errors.families import (
     SUGGEST_AMONG,
     BusyError,
     CloudifyError,
+    ConflictError,
     ImpossibleError,
     NotFoundError,
     SourceError,
@@ -106,6 +115,12 @@ from cloudify.errors.sources import (
     UnreadableChunkError,
     UnreadableDatasetError,
 )
+from cloudify.errors.store import (
+    IdempotencyConflictError,
+    ProcessExistsError,
+    StoreSchemaError,
+    StoreUnavailableError,
+)
 from cloudify.errors.usage import (
     DataDirectoryInUseError,
     InvalidIdError,
@@ -126,16 +141,19 @@ __all__ = [
     "ChunkTooLargeError",
     "CloudifyError",
     "ClusterUnavailableError",
+    "ConflictError",
     "DataDirectoryInUseError",
     "DeadlineError",
     "DiagnosticTooLargeError",
     "DrawingBusyError",
     "DrawingFailedError",
     "DrawingTooSlowError",
+    "IdempotencyConflictError",
     "ImpossibleError",
     "InvalidIdError",
     "InvalidSettingError",
     "InvalidTargetError",
+    "JobClosedError",
     "MangledKeyError",
     "MissingMainGuardError",
     "NoMapError",
@@ -147,11 +165,14 @@ __all__ = [
     "NotReadyError",
     "PictureTooLargeError",
     "PortInUseError",
+    "ProcessExistsError",
     "QueueFullError",
     "RefusedHostError",
     "ResultTooLargeError",
     "SourceChangedError",
     "SourceError",
+    "StoreSchemaError",
+    "StoreUnavailableError",
     "SubsetTooLargeError",
     "TooLargeError",
     "TooManyChunksError",
@@ -160,6 +181,7 @@ __all__ = [
     "UnknownDatasetError",
     "UnknownGroupError",
     "UnknownGroupingError",
+    "UnknownJobError",
     "UnknownKeyError",
     "UnknownTileError",
     "UnknownVariableError",

@@ -13,6 +13,7 @@ from starlette.types import Scope
 from cloudify.errors import (
     BusyError,
     CloudifyError,
+    ConflictError,
     ImpossibleError,
     MangledKeyError,
     NotFoundError,
@@ -28,6 +29,7 @@ STATUS = {
     NotFoundError: HTTPStatus.NOT_FOUND,
     MangledKeyError: HTTPStatus.BAD_REQUEST,
     TooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    ConflictError: HTTPStatus.CONFLICT,
     RefusedHostError: HTTPStatus.MISDIRECTED_REQUEST,
     SourceError: HTTPStatus.BAD_GATEWAY,
     ImpossibleError: HTTPStatus.UNPROCESSABLE_ENTITY,
