@@ -8,6 +8,7 @@
     │   ├── UnknownGroupError
     │   ├── UnknownKeyError
     │   ├── UnknownVariableError
+    │   ├── UnknownJobError
     │   ├── NoStoredBytesError    a dataset whose source holds no bytes that zarr can express
     │   ├── NoSourceFileError     a dataset that is not one netCDF file
     │   └── UnknownTileError
@@ -38,6 +39,10 @@
     │   └── TokenNeededError
     ├── ForbiddenError            what whoever asks may not do
     │   └── ScopeMissingError
+    │   ├── QueueFullError
+    │   └── StoreUnavailableError the job store cannot be read or written
+    ├── ConflictError             what cannot be done as things stand by now
+    │   └── ProcessExistsError
     ├── RefusedHostError          a Host this server does not answer to
     ├── ImpossibleError           what cannot be done to this data
     │   ├── BadMapRequestError
@@ -47,6 +52,8 @@
     │   ├── NoPlaceError
     │   ├── DrawingFailedError
     │   ├── DrawingTooSlowError
+    │   ├── IdempotencyConflictError
+    │   ├── JobClosedError
     │   ├── TooSlowError
     │   ├── UnknownColormapError
     │   └── UnknownGroupingError
@@ -67,6 +74,7 @@
         ├── PortInUseError
         ├── UnsendableFunctionError
         ├── DataDirectoryInUseError
+        ├── StoreSchemaError
         └── WorkerFailedError
 
 A class has a stable ``code`` (the end of a problem's ``type``) and a message that proposes the next step.
@@ -81,10 +89,12 @@ from cloudify.errors.busy import (
     NotReadyError,
     QueueFullError,
 )
+from cloudify.errors.compute import JobClosedError, UnknownJobError
 from cloudify.errors.families import (
     SUGGEST_AMONG,
     BusyError,
     CloudifyError,
+    ConflictError,
     ForbiddenError,
     ImpossibleError,
     NotFoundError,
@@ -140,6 +150,12 @@ from cloudify.errors.sources import (
     UnreadableDatasetError,
     ValueTooLongError,
 )
+from cloudify.errors.store import (
+    IdempotencyConflictError,
+    ProcessExistsError,
+    StoreSchemaError,
+    StoreUnavailableError,
+)
 from cloudify.errors.usage import (
     DataDirectoryInUseError,
     InvalidIdError,
@@ -160,6 +176,7 @@ __all__ = [
     "ChunkTooLargeError",
     "CloudifyError",
     "ClusterUnavailableError",
+    "ConflictError",
     "DataDirectoryInUseError",
     "DeadlineError",
     "DiagnosticTooLargeError",
@@ -167,6 +184,7 @@ __all__ = [
     "DrawingFailedError",
     "DrawingTooSlowError",
     "ForbiddenError",
+    "IdempotencyConflictError",
     "ImpossibleError",
     "IncompleteResultError",
     "InvalidCallError",
@@ -174,6 +192,7 @@ __all__ = [
     "InvalidSettingError",
     "InvalidTargetError",
     "InvalidTokenError",
+    "JobClosedError",
     "JobFailedError",
     "MangledKeyError",
     "MissingMainGuardError",
@@ -187,6 +206,7 @@ __all__ = [
     "NotThereError",
     "PictureTooLargeError",
     "PortInUseError",
+    "ProcessExistsError",
     "QueueFullError",
     "RefusedHostError",
     "RemoteError",
@@ -197,6 +217,8 @@ __all__ = [
     "SourceChangedError",
     "SourceError",
     "StillRunningError",
+    "StoreSchemaError",
+    "StoreUnavailableError",
     "SubsetTooLargeError",
     "TokenNeededError",
     "TokenRefusedError",
@@ -208,6 +230,7 @@ __all__ = [
     "UnknownDatasetError",
     "UnknownGroupError",
     "UnknownGroupingError",
+    "UnknownJobError",
     "UnknownKeyError",
     "UnknownTileError",
     "UnknownVariableError",

@@ -41,7 +41,7 @@ class JobClosedError(ImpossibleError):
 
     def __init__(self, job_id: str) -> None:
         super().__init__(
-            f"the job {quote(job_id)} takes no more slices: it is closed, or was not begun with \"open\": true"
+            f'the job {quote(job_id)} takes no more slices: it is closed, or was not begun with "open": true'
         )
 
 

@@ -60,6 +60,12 @@ class ImpossibleError(CloudifyError):
     code = "impossible"
 
 
+class ConflictError(CloudifyError):
+    """What cannot be done as things stand by now."""
+
+    code = "conflict"
+
+
 class UsageError(CloudifyError):
     """What the operator gave cannot work."""
 

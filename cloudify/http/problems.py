@@ -13,6 +13,7 @@ from starlette.types import Scope
 from cloudify.errors import (
     BusyError,
     CloudifyError,
+    ConflictError,
     ForbiddenError,
     ImpossibleError,
     MangledKeyError,
@@ -32,6 +33,7 @@ STATUS = {
     UnidentifiedError: HTTPStatus.UNAUTHORIZED,
     ForbiddenError: HTTPStatus.FORBIDDEN,
     TooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    ConflictError: HTTPStatus.CONFLICT,
     RefusedHostError: HTTPStatus.MISDIRECTED_REQUEST,
     SourceError: HTTPStatus.BAD_GATEWAY,
     ImpossibleError: HTTPStatus.UNPROCESSABLE_ENTITY,
