@@ -7,6 +7,7 @@
     │   ├── UnknownDatasetError
     │   ├── UnknownGroupError
     │   ├── UnknownKeyError
+    │   ├── UnknownPoolError
     │   ├── UnknownVariableError
     │   ├── NoStoredBytesError    a dataset whose source holds no bytes that zarr can express
     │   ├── NoSourceFileError     a dataset that is not one netCDF file
@@ -17,6 +18,7 @@
     │   ├── UnreadableChunkError
     │   └── SourceChangedError
     ├── TooLargeError             more than a limit allows
+    │   ├── BlockTooLargeError
     │   ├── BodyTooLargeError
     │   ├── ChunkTooLargeError
     │   ├── TooManyChunksError
@@ -33,9 +35,11 @@
     │   └── QueueFullError
     ├── RefusedHostError          a Host this server does not answer to
     ├── ImpossibleError           what cannot be done to this data
+    │   ├── BadInputError
     │   ├── BadMapRequestError
     │   ├── BadOptionError
     │   ├── BadSelectionError
+    │   ├── InvalidResultError    what a function returned
     │   ├── NoMapError
     │   ├── NoPlaceError
     │   ├── DrawingFailedError
@@ -75,6 +79,7 @@ from cloudify.errors.families import (
     UsageError,
 )
 from cloudify.errors.maps import BadMapRequestError, UnknownTileError
+from cloudify.errors.plans import BadInputError, BlockTooLargeError, InvalidResultError, UnknownPoolError
 from cloudify.errors.requests import (
     BadOptionError,
     BadSelectionError,
@@ -118,9 +123,11 @@ from cloudify.errors.usage import (
 
 __all__ = [
     "SUGGEST_AMONG",
+    "BadInputError",
     "BadMapRequestError",
     "BadOptionError",
     "BadSelectionError",
+    "BlockTooLargeError",
     "BodyTooLargeError",
     "BusyError",
     "ChunkTooLargeError",
@@ -134,6 +141,7 @@ __all__ = [
     "DrawingTooSlowError",
     "ImpossibleError",
     "InvalidIdError",
+    "InvalidResultError",
     "InvalidSettingError",
     "InvalidTargetError",
     "MangledKeyError",
@@ -161,6 +169,7 @@ __all__ = [
     "UnknownGroupError",
     "UnknownGroupingError",
     "UnknownKeyError",
+    "UnknownPoolError",
     "UnknownTileError",
     "UnknownVariableError",
     "UnreadableChunkError",
