@@ -3,22 +3,24 @@
 ::
 
     CloudifyError
-    ├── NotFoundError             what was asked for does not exist
+    ├── NotFoundError                 what was asked for does not exist
     │   ├── UnknownDatasetError
     │   ├── UnknownGroupError
     │   ├── UnknownKeyError
+    │   ├── UnknownPoolError
     │   ├── UnknownVariableError
     │   ├── UnknownJobError
-    │   ├── NoStoredBytesError    a dataset whose source holds no bytes that zarr can express
-    │   ├── NoSourceFileError     a dataset that is not one netCDF file
+    │   ├── NoStoredBytesError        a dataset whose source holds no bytes that zarr can express
+    │   ├── NoSourceFileError         a dataset that is not one netCDF file
     │   └── UnknownTileError
-    ├── MangledKeyError           a key that was cut at its question mark
-    ├── SourceError               what we read from failed
+    ├── MangledKeyError               a key that was cut at its question mark
+    ├── SourceError                   what we read from failed
     │   ├── UnreadableDatasetError
     │   ├── UnreadableChunkError
-    │   ├── IncompleteResultError a result of a job of which chunks are lost
+    │   ├── IncompleteResultError     a result of a job of which chunks are lost
     │   └── SourceChangedError
-    ├── TooLargeError             more than a limit allows
+    ├── TooLargeError                 more than a limit allows
+    │   ├── BlockTooLargeError
     │   ├── BodyTooLargeError
     │   ├── ChunkTooLargeError
     │   ├── TooManyChunksError
@@ -27,27 +29,28 @@
     │   ├── ResultTooLargeError
     │   ├── SubsetTooLargeError
     │   └── ValueTooLongError
-    ├── BusyError                 not now; ask again
+    ├── BusyError                     not now; ask again
     │   ├── ClusterUnavailableError
     │   ├── DeadlineError
     │   ├── DrawingBusyError
-    │   ├── NoRoomError           a file that cannot be written for want of disk
+    │   ├── NoRoomError               a file that cannot be written for want of disk
     │   ├── NotReadyError
-    │   └── QueueFullError
-    ├── UnidentifiedError         who asks is not known
+    │   ├── QueueFullError
+    │   └── StoreUnavailableError     the job store cannot be read or written
+    ├── UnidentifiedError             who asks is not known
     │   ├── InvalidTokenError
     │   └── TokenNeededError
-    ├── ForbiddenError            what whoever asks may not do
+    ├── ForbiddenError                what whoever asks may not do
     │   └── ScopeMissingError
-    │   ├── QueueFullError
-    │   └── StoreUnavailableError the job store cannot be read or written
-    ├── ConflictError             what cannot be done as things stand by now
+    ├── ConflictError                 what cannot be done as things stand by now
     │   └── ProcessExistsError
-    ├── RefusedHostError          a Host this server does not answer to
-    ├── ImpossibleError           what cannot be done to this data
+    ├── RefusedHostError              a Host this server does not answer to
+    ├── ImpossibleError               what cannot be done to this data
+    │   ├── BadInputError
     │   ├── BadMapRequestError
     │   ├── BadOptionError
     │   ├── BadSelectionError
+    │   ├── InvalidResultError        what a function returned
     │   ├── NoMapError
     │   ├── NoPlaceError
     │   ├── DrawingFailedError
@@ -57,7 +60,7 @@
     │   ├── TooSlowError
     │   ├── UnknownColormapError
     │   └── UnknownGroupingError
-    ├── RemoteError               what a client did not get from a server
+    ├── RemoteError                   what a client did not get from a server
     │   ├── UnreachableError
     │   ├── ServerSaysError
     │   │   ├── TokenRefusedError
@@ -65,7 +68,7 @@
     │   │   └── ServerBusyError
     │   ├── JobFailedError
     │   └── StillRunningError
-    └── UsageError                what the operator gave cannot work
+    └── UsageError                    what the operator gave cannot work
         ├── InvalidCallError
         ├── InvalidIdError
         ├── InvalidSettingError
@@ -104,6 +107,7 @@ from cloudify.errors.families import (
     UsageError,
 )
 from cloudify.errors.maps import BadMapRequestError, UnknownTileError
+from cloudify.errors.plans import BadInputError, BlockTooLargeError, InvalidResultError, UnknownPoolError
 from cloudify.errors.remote import (
     InvalidCallError,
     JobFailedError,
@@ -168,9 +172,11 @@ from cloudify.errors.usage import (
 
 __all__ = [
     "SUGGEST_AMONG",
+    "BadInputError",
     "BadMapRequestError",
     "BadOptionError",
     "BadSelectionError",
+    "BlockTooLargeError",
     "BodyTooLargeError",
     "BusyError",
     "ChunkTooLargeError",
@@ -189,6 +195,7 @@ __all__ = [
     "IncompleteResultError",
     "InvalidCallError",
     "InvalidIdError",
+    "InvalidResultError",
     "InvalidSettingError",
     "InvalidTargetError",
     "InvalidTokenError",
@@ -232,6 +239,7 @@ __all__ = [
     "UnknownGroupingError",
     "UnknownJobError",
     "UnknownKeyError",
+    "UnknownPoolError",
     "UnknownTileError",
     "UnknownVariableError",
     "UnreachableError",
