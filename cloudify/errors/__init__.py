@@ -12,7 +12,8 @@
     │   ├── UnknownJobError
     │   ├── NoStoredBytesError        a dataset whose source holds no bytes that zarr can express
     │   ├── NoSourceFileError         a dataset that is not one netCDF file
-    │   └── UnknownTileError
+    │   ├── UnknownTileError
+    │   └── UnknownProcessError
     ├── MangledKeyError               a key that was cut at its question mark
     ├── SourceError                   what we read from failed
     │   ├── UnreadableDatasetError
@@ -36,7 +37,9 @@
     │   ├── NoRoomError               a file that cannot be written for want of disk
     │   ├── NotReadyError
     │   ├── QueueFullError
-    │   └── StoreUnavailableError     the job store cannot be read or written
+    │   ├── StoreUnavailableError     the job store cannot be read or written
+    │   ├── DirectoryInUseError
+    │   └── NoSandboxError
     ├── UnidentifiedError             who asks is not known
     │   ├── InvalidTokenError
     │   └── TokenNeededError
@@ -92,7 +95,13 @@ from cloudify.errors.busy import (
     NotReadyError,
     QueueFullError,
 )
-from cloudify.errors.compute import JobClosedError, UnknownJobError
+from cloudify.errors.compute import (
+    DirectoryInUseError,
+    JobClosedError,
+    NoSandboxError,
+    UnknownJobError,
+    UnknownProcessError,
+)
 from cloudify.errors.families import (
     SUGGEST_AMONG,
     BusyError,
@@ -186,6 +195,7 @@ __all__ = [
     "DataDirectoryInUseError",
     "DeadlineError",
     "DiagnosticTooLargeError",
+    "DirectoryInUseError",
     "DrawingBusyError",
     "DrawingFailedError",
     "DrawingTooSlowError",
@@ -206,6 +216,7 @@ __all__ = [
     "NoMapError",
     "NoPlaceError",
     "NoRoomError",
+    "NoSandboxError",
     "NoSourceFileError",
     "NoStoredBytesError",
     "NotFoundError",
@@ -240,6 +251,7 @@ __all__ = [
     "UnknownJobError",
     "UnknownKeyError",
     "UnknownPoolError",
+    "UnknownProcessError",
     "UnknownTileError",
     "UnknownVariableError",
     "UnreachableError",
