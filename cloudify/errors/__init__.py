@@ -40,6 +40,7 @@
     │   ├── NoPlaceError
     │   ├── DrawingFailedError
     │   ├── DrawingTooSlowError
+    │   ├── InvalidFunctionError
     │   ├── TooSlowError
     │   ├── UnknownColormapError
     │   └── UnknownGroupingError
@@ -74,6 +75,7 @@ from cloudify.errors.families import (
     TooLargeError,
     UsageError,
 )
+from cloudify.errors.functions import InvalidFunctionError
 from cloudify.errors.maps import BadMapRequestError, UnknownTileError
 from cloudify.errors.requests import (
     BadOptionError,
@@ -133,6 +135,7 @@ __all__ = [
     "DrawingFailedError",
     "DrawingTooSlowError",
     "ImpossibleError",
+    "InvalidFunctionError",
     "InvalidIdError",
     "InvalidSettingError",
     "InvalidTargetError",
