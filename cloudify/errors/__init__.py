@@ -60,6 +60,7 @@
     │   ├── DrawingTooSlowError
     │   ├── IdempotencyConflictError
     │   ├── JobClosedError
+    │   ├── InvalidFunctionError
     │   ├── TooSlowError
     │   ├── UnknownColormapError
     │   └── UnknownGroupingError
@@ -115,6 +116,7 @@ from cloudify.errors.families import (
     UnidentifiedError,
     UsageError,
 )
+from cloudify.errors.functions import InvalidFunctionError
 from cloudify.errors.maps import BadMapRequestError, UnknownTileError
 from cloudify.errors.plans import BadInputError, BlockTooLargeError, InvalidResultError, UnknownPoolError
 from cloudify.errors.remote import (
@@ -204,6 +206,7 @@ __all__ = [
     "ImpossibleError",
     "IncompleteResultError",
     "InvalidCallError",
+    "InvalidFunctionError",
     "InvalidIdError",
     "InvalidResultError",
     "InvalidSettingError",
