@@ -19,7 +19,8 @@
     │   ├── UnreadableDatasetError
     │   ├── UnreadableChunkError
     │   ├── IncompleteResultError     a result of a job of which chunks are lost
-    │   └── SourceChangedError
+    │   ├── SourceChangedError
+    │   └── SourceMovedOnError
     ├── TooLargeError                 more than a limit allows
     │   ├── BlockTooLargeError
     │   ├── BodyTooLargeError
@@ -63,7 +64,8 @@
     │   ├── InvalidFunctionError
     │   ├── TooSlowError
     │   ├── UnknownColormapError
-    │   └── UnknownGroupingError
+    │   ├── UnknownGroupingError
+    │   └── CombineFailedError
     ├── RemoteError                   what a client did not get from a server
     │   ├── UnreachableError
     │   ├── ServerSaysError
@@ -97,9 +99,11 @@ from cloudify.errors.busy import (
     QueueFullError,
 )
 from cloudify.errors.compute import (
+    CombineFailedError,
     DirectoryInUseError,
     JobClosedError,
     NoSandboxError,
+    SourceMovedOnError,
     UnknownJobError,
     UnknownProcessError,
 )
@@ -193,6 +197,7 @@ __all__ = [
     "ChunkTooLargeError",
     "CloudifyError",
     "ClusterUnavailableError",
+    "CombineFailedError",
     "ConflictError",
     "DataDirectoryInUseError",
     "DeadlineError",
@@ -237,6 +242,7 @@ __all__ = [
     "ServerSaysError",
     "SourceChangedError",
     "SourceError",
+    "SourceMovedOnError",
     "StillRunningError",
     "StoreSchemaError",
     "StoreUnavailableError",

@@ -53,7 +53,7 @@ def assemble_chunks(
         for part in coordinates:
             whole.add(part.variable)
             _put(indices, *store_parts([part], layouts, blobs))
-        lacking = count(failed)
+        lacking = count(failed) + absent
         sealed = {
             name: seal_index(name, index, layouts[name], 0 if name in whole else lacking)
             for name, index in indices.items()
