@@ -24,6 +24,8 @@ def assemble_chunks(
     coordinates: Iterable[Part],
     source: Source,
     blobs: Blobs,
+    *,
+    absent: int = 0,
 ) -> str:
     """Put together a result whose slices are chunks; return the hash of its manifest.
 
@@ -35,6 +37,8 @@ def assemble_chunks(
         Of each array, by name.
     coordinates
         All chunks of those arrays that slices do not write.
+    absent
+        Cells that no slice was to make.
 
     Raises
     ------
