@@ -1,6 +1,5 @@
 """What the tests of results share: a folder of blobs, slices that left something."""
 
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
@@ -88,4 +87,4 @@ def chunks(name: str, values: np.ndarray[Any, Any], grid: ChunkGrid) -> Iterator
 
 
 def temporaries(folder: Path) -> list[str]:
-    return [name for name in os.listdir(folder) if name.startswith(".tmp-")]
+    return [path.name for path in folder.iterdir() if path.name.startswith(".tmp-")]

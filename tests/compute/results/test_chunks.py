@@ -24,11 +24,10 @@ from cloudify.compute.results.index import IndexWriter
 from cloudify.compute.results.parts import store_parts
 from cloudify.datasets.documents import hierarchy_v3
 from cloudify.datasets.manifest import Manifest, read_manifest, references
-from cloudify.datasets.result import ResultObjects, stored_result
+from cloudify.datasets.result import ResultObjects
 from cloudify.errors import IncompleteResultError
 from cloudify.model.blob import Blob
 from cloudify.model.chunkgrid import ChunkGrid
-from cloudify.model.entry import Entry
 from cloudify.model.outcome import Piece
 from tests.compute.results.made import Chunk, Folder, Left, chunks, documents, layout, temporaries
 
@@ -140,7 +139,11 @@ LARGE = """
 import resource, sys
 from pathlib import Path
 from tests.compute.results.made import Folder, Left, documents
-from tests.compute.results.test_chunks import OF_MILLION, Entry, assemble_chunks, million, references, stored_result
+from cloudify.compute.results.assemble import assemble_chunks
+from cloudify.datasets.manifest import references
+from cloudify.datasets.result import stored_result
+from cloudify.model.entry import Entry
+from tests.compute.results.test_chunks import OF_MILLION, million
 
 blobs, before = Folder(Path(sys.argv[1])), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 sha256 = assemble_chunks(documents(OF_MILLION), OF_MILLION, [], Left(million(7), failed=[7]), blobs)

@@ -106,9 +106,7 @@ def test_more_keys_than_columns_are_one_column_of_json(tabled: Callable[..., xr.
     assert json.loads(ds["f"].values[2])["k2-499"] == 499
 
 
-def test_a_long_table_is_cut_into_chunks(
-    blobs: Folder, opened: Open, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_long_table_is_cut_into_chunks(blobs: Folder, opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(table, "MOST_ROWS", 7)
     ds = opened(assemble_table("f", Left(plain=rows(list(range(23)))), blobs))
     assert ds["f"].encoding["chunks"] == (7,)
