@@ -57,6 +57,9 @@ class Settings(BaseSettings):
         "", description="comma-separated addresses or networks whose X-Forwarded-* headers are believed"
     )
     data_dir: Path = Field(default_factory=default_data_dir, description="where the server keeps its own files")
+    database_url: SecretStr | None = Field(
+        None, description="PostgreSQL database of jobs and tokens; by default a file in data_dir; never shown"
+    )
 
     log_format: Literal["auto", "console", "json"] = Field("auto", description="auto: console on a terminal, else json")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least severity that is logged")
@@ -170,6 +173,14 @@ class Settings(BaseSettings):
         ):
             raise ValueError("expected an http or https URL without query, e.g. https://data.example.org/x")
         return value.rstrip("/")
+
+    @field_validator("database_url")
+    @classmethod
+    def _check_database_url(cls, value: SecretStr | None) -> SecretStr | None:
+        url = value.get_secret_value() if value else ""
+        if url and urlsplit(url).scheme not in {"postgresql", "postgres"}:
+            raise ValueError("expected a PostgreSQL database, e.g. postgresql://user:password@host/database")
+        return value if url else None
 
     @field_validator("dask_address")
     @classmethod

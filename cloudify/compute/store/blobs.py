@@ -11,7 +11,7 @@ from hashlib import sha256
 from itertools import islice
 from pathlib import Path
 from secrets import token_hex
-from time import time
+from time import monotonic, sleep, time
 
 from cloudify.errors import StoreUnavailableError
 
@@ -22,6 +22,8 @@ TEMPORARY_S = 3600.0
 """After this nobody writes a temporary file any more."""
 TEMPORARY = ".tmp-"
 BATCH = 500
+LOCK_S = 1.0
+"""How long who removes blobs waits for those who put them, each of which holds them up for microseconds."""
 
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 _NAME = re.compile(r"[0-9a-f]{64}")
@@ -69,18 +71,12 @@ class Blobs:
         with _own_failures():
             if not self._is_there(path, view.nbytes):
                 self._write(path, view)
-            _sync(path.parent)  # also for the one that is there: who wrote it may not have come so far
+            sync(path.parent)  # also for the one that is there: who wrote it may not have come so far
         return name, view.nbytes
 
     def sweep_temporaries(self, older_than_s: float = TEMPORARY_S) -> int:
         """Remove what writers left that were killed; returns how many files it was."""
-        removed = 0
-        for item in _listed(self._folder):
-            if item.name.startswith(TEMPORARY) and _age(item) >= older_than_s:
-                with suppress(FileNotFoundError):
-                    Path(item).unlink()
-                    removed += 1
-        return removed
+        return sweep(self._folder, older_than_s)
 
     def remove_unreferenced(
         self,
@@ -90,6 +86,8 @@ class Blobs:
         grace_s: float = GRACE_S,
     ) -> int:
         """Remove blobs that nothing refers to any more; returns how many it was.
+
+        While others keep all (`kept`), fewer go, or none: those are found again the next time all are asked for.
 
         Parameters
         ----------
@@ -103,10 +101,39 @@ class Blobs:
         removed = 0
         names = iter(self._names() if among is None else among)
         while batch := list(islice(names, BATCH)):
-            wanted = referenced(batch)
-            with self._locked(fcntl.LOCK_EX):
-                removed += sum(_remove(self.path(name), grace_s) for name in batch if name not in wanted)
+            unwanted = sorted(set(batch) - referenced(batch))
+            if not unwanted:
+                continue
+            try:
+                with self._locked(fcntl.LOCK_EX, LOCK_S):
+                    removed += sum(_remove(self.path(name), grace_s) for name in unwanted)
+            except BlockingIOError:
+                break
         return removed
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Have no blob removed until the block ends."""
+        with _own_failures(), self._locked(fcntl.LOCK_SH):
+            yield
+
+    def copy(self, to: "Blobs") -> None:
+        """Have all blobs elsewhere too: by links on the same file system, where they cost nothing.
+
+        Raises
+        ------
+        StoreUnavailableError
+            If one cannot be read or written.
+        """
+        with _own_failures():
+            for name in self._names():
+                source, target = self.path(name), to.path(name)
+                if not target.exists():
+                    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                    try:
+                        os.link(source, target)
+                    except OSError:
+                        to.put(source.read_bytes())
 
     def _names(self) -> Iterator[str]:
         for folder in _listed(self._folder):
@@ -126,7 +153,7 @@ class Blobs:
     def _write(self, path: Path, view: memoryview) -> None:
         if not path.parent.exists():
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            _sync(self._folder)
+            sync(self._folder)
         temporary = self._folder / f"{TEMPORARY}{token_hex(12)}"
         try:
             with os.fdopen(
@@ -141,11 +168,12 @@ class Blobs:
             raise
 
     @contextmanager
-    def _locked(self, how: int) -> Iterator[None]:
+    def _locked(self, how: int, longest_s: float | None = None) -> Iterator[None]:
+        """Hold the lock of all blobs; who waits longer than he may raises BlockingIOError."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(self._folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            fcntl.flock(descriptor, how)
+            _lock(descriptor, how, longest_s)
             yield
         finally:
             os.close(descriptor)
@@ -162,13 +190,40 @@ def _own_failures() -> Iterator[None]:
         raise StoreUnavailableError(f"cannot be written ({error.strerror})") from error
 
 
-def _sync(folder: Path) -> None:
-    """Have the names in a folder on the disk."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+def sweep(folder: Path, older_than_s: float = TEMPORARY_S) -> int:
+    """Remove temporary files from a folder; returns how many it was."""
+    removed = 0
+    for item in _listed(folder):
+        if item.name.startswith(TEMPORARY) and _age(item) >= older_than_s:
+            with suppress(FileNotFoundError):
+                Path(item).unlink()
+                removed += 1
+    return removed
+
+
+def sync(path: Path) -> None:
+    """Have a file, or the names in a folder, on the disk."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _lock(descriptor: int, how: int, longest_s: float | None) -> None:
+    if longest_s is None:
+        fcntl.flock(descriptor, how)
+        return
+    deadline = monotonic() + longest_s
+    while True:
+        try:
+            fcntl.flock(descriptor, how | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if monotonic() > deadline:
+                raise
+            sleep(0.01)
+        else:
+            return
 
 
 def _listed(folder: Path) -> Iterator["os.DirEntry[str]"]:

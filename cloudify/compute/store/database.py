@@ -8,7 +8,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as NoConnectionError
 
-from cloudify.compute.store.dialect import Backend
+from cloudify.compute.store.backend import Backend
 from cloudify.errors import StoreUnavailableError
 
 
