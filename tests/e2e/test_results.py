@@ -18,12 +18,14 @@ from PIL import Image
 
 from cloudify import Server
 from cloudify.catalog.catalog import Catalog
-from cloudify.chunks.encode import Codec
-from cloudify.chunks.hierarchy import Hierarchy
-from cloudify.compute.layout import Layout
-from cloudify.compute.results.assemble import assemble_chunks
+from cloudify.compute.blocks import Reader
+from cloudify.compute.fit import fit
+from cloudify.compute.planning import make_plan
+from cloudify.compute.request import read_map
+from cloudify.compute.results.assemble import assemble
 from cloudify.compute.results.parts import store_parts
 from cloudify.compute.results.table import assemble_table
+from cloudify.compute.templating import template_of
 from cloudify.datasets.chunk_index import RECORD
 from cloudify.datasets.manifest import read_manifest
 from cloudify.datasets.open import open_entry
@@ -31,7 +33,7 @@ from cloudify.model.blob import blob_path
 from cloudify.model.entry import Entry
 from cloudify.settings import Settings
 from cloudify.testing import running
-from tests.compute.results.made import Chunk, Folder, Left, chunks
+from tests.compute.results.made import Folder, Left
 
 DEMO = Path(__file__).parents[2] / "cloudify" / "demo"
 pytestmark = [
@@ -44,25 +46,23 @@ pytestmark = [
 def doubled(blobs: Folder, *, skipped: int = 0, title: str = "doubled") -> str:
     """Return the result of a job that doubled the demo's temperatures, month by month."""
     opened = open_entry(Entry("source", "netcdf", str(DEMO / "mpi-esm-tas.nc")), timeout_s=5)
-    ds = opened.groups["/"].load().assign_attrs(title=title)
-    hierarchy = Hierarchy.build(
-        {"/": ds}, token="", codec=Codec("zstd"), stored=False, chunk_nbytes=2**22, max_chunk_nbytes=2**28,
-        chunks={"time": 1},
-    )  # fmt: skip
-    layouts = {
-        name: Layout(array.dims, array.grid, array.type, array.fill, array.attrs)
-        for name, array in hierarchy.arrays.items()
-    }
-    coordinates = [
-        part for name in ds.variables if name != "tas" for part in chunks(name, ds[name].to_numpy(), layouts[name].grid)
+    inputs = {"dataset": "source", "function": {"source": "", "entry": "double"}, "chunks": {"time": 1}}
+    plan = make_plan(read_map(inputs), opened, max_block_nbytes=2**28)
+    reader = Reader(opened, plan)
+
+    def double(number: int) -> xr.Dataset:
+        block = reader.block(number)
+        return block.assign(tas=2 * block["tas"]).assign_attrs(title=title)
+
+    template = template_of(double(1), plan, 1, "double", opened=opened)
+    pieces = [
+        piece
+        for number in range(1, plan.total + 1)
+        if number != skipped
+        for piece in store_parts(fit(double(number), template, plan, number), blobs)
     ]
-    parts = [
-        Chunk("tas", part.index, 2 * part.values) for part in chunks("tas", ds["tas"].to_numpy(), layouts["tas"].grid)
-    ]
-    pieces = store_parts((part for number, part in enumerate(parts, start=1) if number != skipped), layouts, blobs)
-    documents = {key: document.body for key, document in hierarchy.documents.items() if key.endswith("zarr.json")}
-    failed = [skipped] if skipped else []
-    return assemble_chunks(documents, layouts, coordinates, Left(pieces, failed=failed), blobs)
+    left = Left(pieces, failed=[skipped] if skipped else [])
+    return assemble(template, plan, "double", left, blobs, opened=opened).manifest
 
 
 @dataclass(frozen=True)
@@ -80,11 +80,11 @@ class Served:
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    blobs = Folder(tmp_path_factory.mktemp("results") / "blobs")
+    blobs = Folder(tmp_path_factory.mktemp("results"))
     values = [(n, json.dumps({"n": n * n, "word": "w" * n})) for n in range(1, 6)]
     hashes = {
         "job-1": doubled(blobs), "job-skipped": doubled(blobs, skipped=3),
-        "job-table": assemble_table("f", Left(plain=values), blobs),
+        "job-table": assemble_table("f", Left(plain=values), blobs).manifest,
     }  # fmt: skip
     entries = tuple(Entry(name, "result", str(blobs.path(each)), immutable=True) for name, each in hashes.items())
     with xr.open_dataset(DEMO / "mpi-esm-tas.nc") as ds:
@@ -187,7 +187,7 @@ def test_catalogs_lead_to_it(served: Served) -> None:
 
 def harmed(tmp_path: Path, harm: Callable[[Path], None]) -> Entry:
     """Return a result of its own, which no cache of this process has, to whose fifth month harm was done."""
-    blobs = Folder(tmp_path / "blobs")
+    blobs = Folder(tmp_path)
     sha = doubled(blobs, title=tmp_path.name)
     index = blobs.path(read_manifest(blobs.path(sha)).indices["tas"]).read_bytes()
     harm(blobs.path(index[4 * RECORD.size :][:32].hex()))

@@ -24,7 +24,7 @@ def test_a_dataset_comes_back_with_coordinates_times_and_attributes(blobs: Folde
         {"time": [cftime.Datetime360Day(2001, 2, 30), cftime.Datetime360Day(2001, 3, 1)], "lat": ("x", [1, 2, 3])},
         {"title": "made"},
     )
-    found = opened(assemble_whole("f", ds, blobs))
+    found = opened(assemble_whole("f", ds, blobs).manifest)
     xr.testing.assert_identical(found.drop_vars("time"), ds.drop_vars("time"))
     assert found["time"].values.tolist() == ds["time"].values.tolist()
     assert "lat" in found.coords
@@ -46,20 +46,20 @@ def test_a_dataset_comes_back_with_coordinates_times_and_attributes(blobs: Folde
     ],
 )
 def test_any_value_is_a_variable(blobs: Folder, opened: Open, value: Any, name: str, expected: Any) -> None:
-    found = opened(assemble_whole("f", value, blobs))[name]
+    found = opened(assemble_whole("f", value, blobs).manifest)[name]
     np.testing.assert_array_equal(found.to_numpy(), expected)
     assert found.dtype.kind in ("OT" if expected.dtype.kind == "O" else expected.dtype.kind)
 
 
 def test_no_computed_integer_is_masked(blobs: Folder, opened: Open) -> None:
     value = xr.DataArray([0, -1, 7], dims="x", attrs={"_FillValue": -1, "missing_value": 7, "units": "1"})
-    found = opened(assemble_whole("f", value, blobs))["f"]
+    found = opened(assemble_whole("f", value, blobs).manifest)["f"]
     assert (found.dtype, found.values.tolist(), found.attrs) == (np.dtype("int64"), [0, -1, 7], {"units": "1"})
 
 
 def test_a_large_array_is_cut_into_chunks_that_can_be_served(blobs: Folder, opened: Open) -> None:
     value = np.arange(3_000_000.0).reshape(3000, 1000)
-    found = opened(assemble_whole("f", value, blobs))["f"]
+    found = opened(assemble_whole("f", value, blobs).manifest)["f"]
     np.testing.assert_array_equal(found, value)
     assert np.prod(found.encoding["chunks"]) * 8 <= 2**22
 
@@ -72,13 +72,13 @@ def test_what_no_store_holds_is_named(blobs: Folder) -> None:
 
 
 def test_failed_slices_stand_in_a_combined_result_too(blobs: Folder, opened: Open) -> None:
-    assert opened(assemble_whole("f", 1, blobs, failed=((2, 3),))).attrs["cloudify:failed_slices"] == [2, 3]
+    assert opened(assemble_whole("f", 1, blobs, failed=((2, 3),)).manifest).attrs["cloudify:failed_slices"] == [2, 3]
 
 
 def test_files_are_listed_in_their_order_with_media_types(blobs: Folder) -> None:
     contents = {"1-a.nc": b"x" * 10, "2-b.csv": b"y", "10-ü b": b""}
     pieces = [Piece(name, *blobs.put(data)) for name, data in contents.items()]
-    sha256 = assemble_files(Left(pieces, failed=[3]), blobs)
+    sha256 = assemble_files(Left(pieces, failed=[3]), blobs).manifest
     manifest = read_manifest(blobs.path(sha256))
     found = list(files_of(manifest, blobs.folder))
     assert [(file.name, file.nbytes, file.media_type) for file in found] == [
@@ -93,4 +93,4 @@ def test_files_are_listed_in_their_order_with_media_types(blobs: Folder) -> None
 
 
 def test_a_result_of_files_is_a_dataset_without_variables(blobs: Folder, opened: Open) -> None:
-    assert not opened(assemble_files(Left([Piece("a", *blobs.put(b"a"))]), blobs)).variables
+    assert not opened(assemble_files(Left([Piece("a", *blobs.put(b"a"))]), blobs).manifest).variables
