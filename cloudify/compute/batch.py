@@ -19,8 +19,8 @@ class Work:
     function: Function
     args: str
     """JSON object."""
-    plan: str
-    """JSON of its plan."""
+    planned: str
+    """JSON of `planned.Planned`."""
     total: int
     wall_s: float
     """Longest time for one slice."""
@@ -28,10 +28,12 @@ class Work:
     data_dir: Path
     """Where blobs are, for every process that takes part."""
     settings: Settings
+    is_of_dataset: bool = True
+    """Whether slices are cells of a dataset, not data."""
+    takes_inputs: bool = False
+    """Whether what a slice is, is kept with the job: a datum, or which cell."""
     entry: Entry | None = None
     """The dataset; None where values come with the slices."""
-    token: str = ""
-    """Version token that the dataset had when the job was planned."""
     template: str | None = None
     """JSON: what results look like; None for the first slice, which tells."""
     combine: Function | None = None
@@ -44,6 +46,8 @@ class Item:
 
     number: int
     attempt: int
+    cell: int = 0
+    """Number of its cell in the plan: another than its own where the owner adds cells as they like."""
     datum: str | None = None
     """JSON value, of a job over values."""
     block: bytes | None = None

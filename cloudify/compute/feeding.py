@@ -1,22 +1,26 @@
 """What a job's slices need to run anywhere: the engine asks here for its batches."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from cloudify.compute.batch import Batch, Item, Work
 from cloudify.compute.blocks import Reader
-from cloudify.compute.child.packing import dump
+from cloudify.compute.child.returned import dump
 from cloudify.compute.flight import Flight, Numbered
-from cloudify.compute.plan import Plan, plan_from_json
+from cloudify.compute.planned import Planned
 from cloudify.compute.request import MapRequest
-from cloudify.compute.store.store import Record, Store
+from cloudify.compute.store.records import Record
+from cloudify.compute.store.store import Store
+from cloudify.compute.template import Template
+from cloudify.compute.templating import with_coordinates
 from cloudify.datasets.opened import Opened
-from cloudify.errors import SourceChangedError
+from cloudify.errors import SourceMovedOnError
+from cloudify.model.function import Function
 from cloudify.settings import Settings
 
 
 class Feeder:
-    """Makes batches.
+    """Makes batches. Belongs to the engine's thread, but for `open`.
 
     A dataset with an entry is opened by whoever runs its slices; what only this process has, the objects of a host
     script, is read here and goes along.
@@ -24,12 +28,12 @@ class Feeder:
     Parameters
     ----------
     opened
-        Opens a dataset by its id.
+        Opens a dataset by its id, whoever owns it.
     """
 
     def __init__(self, store: Store, opened: Callable[[str], Opened], settings: Settings) -> None:
         self._store, self._opened, self._settings = store, opened, settings
-        self._readers: dict[str, tuple[str, Reader]] = {}
+        self._readers: dict[str, Reader] = {}
 
     def work_of(self, record: Record) -> Work:
         """Return what all slices of a job have in common. May open its dataset.
@@ -39,15 +43,16 @@ class Feeder:
         CloudifyError
             If its dataset cannot be opened any more, or has changed since.
         """
-        job = record.job
-        request = MapRequest.from_json(record.request)
-        plan = plan_from_json(record.plan)
+        job, request = record.job, MapRequest.from_json(record.request)
+        planned = Planned.from_json(record.plan)
+        function = request.function
+        assert isinstance(function, Function)  # noqa: S101  # the id of a process was looked up when the job was added
         work = Work(
             job_id=job.id,
             owner=job.owner,
-            function=request.function,
+            function=function,
             args=request.args,
-            plan=record.plan,
+            planned=record.plan,
             total=job.total,
             wall_s=request.limits.wall_s,
             memory_nbytes=request.limits.memory_nbytes,
@@ -55,30 +60,48 @@ class Feeder:
             settings=self._settings,
             template=record.template or None,
             combine=request.combine,
+            is_of_dataset=request.dataset is not None,
+            takes_inputs=request.data is not None or request.is_open,
         )
-        if not isinstance(plan, Plan):
+        if not planned.dataset:
             return work
-        opened = self._opened(plan.dataset)
-        if opened.token != plan.token:
-            raise SourceChangedError(plan.dataset)
+        opened = self.open(planned)
         if opened.stored:
-            return replace(work, entry=opened.entry, token=plan.token)
-        self._readers[job.id] = (plan.token, Reader(opened, plan))
+            return replace(work, entry=opened.entry)
+        self._readers[job.id] = Reader(opened, planned.cells)
         return work
 
-    def learn(self, flight: Flight, template: str) -> None:
-        """Note what results of a job look like."""
-        flight.work = replace(flight.work, template=template)
+    def open(self, planned: Planned) -> Opened:
+        """Return the dataset of a job as it was when it was planned. Blocks; safe from any thread.
 
-    def batch(self, work: Work, slices: Sequence[Numbered]) -> Batch:
-        """Return a batch. Blocks where values have to be read here; raises what reading raises."""
+        Raises
+        ------
+        CloudifyError
+            If it cannot be opened any more, or has changed since.
+        """
+        opened = self._opened(planned.dataset)
+        if opened.token != planned.token:
+            raise SourceMovedOnError(planned.dataset)
+        return opened
+
+    def complete(self, work: Work, template: str) -> str:
+        """Return a template with the coordinates of the source, which a worker that never saw it cannot know."""
         reader = self._readers.get(work.job_id)
+        if reader is None:
+            return template
+        return with_coordinates(Template.from_json(template), reader.plan, reader.opened).to_json()
+
+    def batch(self, flight: Flight, slices: Iterable[Numbered]) -> Batch:
+        """Return a batch. Blocks where values have to be read here; raises what reading raises."""
+        work = replace(flight.work, total=flight.total)
+        given = self._store.jobs.inputs(work.job_id, [n for n, _ in slices]) if work.takes_inputs else {}
+        if not work.is_of_dataset:
+            return Batch(work, tuple(Item(n, attempt, datum=given[n]) for n, attempt in slices))
+        reader = self._readers.get(work.job_id)
+        items = (Item(n, attempt, cell=int(given[n]) if n in given else n) for n, attempt in slices)
         if reader is not None:
-            return Batch(work, tuple(Item(n, attempt, block=dump(reader[1].block(n))) for n, attempt in slices))
-        if work.entry is None:
-            data = self._store.jobs.inputs(work.job_id, [number for number, _ in slices])
-            return Batch(work, tuple(Item(n, attempt, datum=data[n]) for n, attempt in slices))
-        return Batch(work, tuple(Item(n, attempt) for n, attempt in slices))
+            return Batch(work, tuple(replace(item, block=dump(reader.block(item.cell))) for item in items))
+        return Batch(work, tuple(items))
 
     def forget(self, job_id: str) -> None:
         """Let go of what a job needed."""

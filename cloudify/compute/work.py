@@ -3,77 +3,72 @@
 Results go to disk here, as blobs; what travels back is their hashes.
 """
 
-import errno
-from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Sequence
 from functools import partial
-from threading import Lock
-from time import monotonic, thread_time, time
+from time import monotonic, thread_time
 
 from cloudify.compute.batch import Batch, Item, Joining, Report, Tell, Told, Work
-from cloudify.compute.blocks import Reader
-from cloudify.compute.child.packing import dump, load
-from cloudify.compute.child.pool import Children, Limits
-from cloudify.compute.child.returned import Plain, Returned, SliceFailedError
-from cloudify.compute.fit import fit
-from cloudify.compute.plan import Plan, plan_from_json
+from cloudify.compute.benches import Bench, Benches
+from cloudify.compute.child.child import Child
+from cloudify.compute.child.pool import Children
+from cloudify.compute.child.returned import Limits, Plain, Progress, Returned, SliceFailedError, dump, load
 from cloudify.compute.results.parts import store_parts
 from cloudify.compute.store.blobs import Blobs
-from cloudify.compute.template import Template, template_of
-from cloudify.datasets.open import open_entry
 from cloudify.datasets.source import explain, failures
-from cloudify.errors import CloudifyError, InvalidResultError
+from cloudify.errors import InvalidResultError, SourceError, SourceMovedOnError, StoreUnavailableError
 from cloudify.model.job import Failure, Usage
 from cloudify.model.outcome import Emitted, Outcome, Piece
 
-BATCH_S = 1.0
+LONGEST_S = 1.0
 """After this a batch comes back with what is done: slices that take longer than thought do not wait for each other."""
-MOST_READERS = 8
+MIB = 2**20
+LEAST_SLOT_NBYTES, MOST_SLOT_NBYTES = 64 * MIB, 256 * MIB
 PACKED = "packed"
 """Key of a result that is kept for being combined."""
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE}
 
 
 class Workplace:
-    """What one process keeps from batch to batch: warm processes for functions, open datasets. Safe to use from threads."""
+    """What one process keeps from batch to batch: processes that run functions, open datasets. Safe to use from threads."""
 
     def __init__(self) -> None:
-        self._children = Children()
-        self._readers: OrderedDict[tuple[str, str], Reader] = OrderedDict()
-        self._reading = Lock()
+        self._children, self._benches = Children(), Benches()
 
     def run(self, batch: Batch, tell: Tell) -> Report:
         """Run slices one after another."""
-        began = monotonic()
+        work, began = batch.work, monotonic()
         outcomes: list[Outcome] = []
-        for place, item in enumerate(batch.items):
-            outcome = self._slice(batch.work, item, tell)
-            outcomes.append(outcome)
-            if monotonic() - began > BATCH_S:
-                left = tuple(each.number for each in batch.items[place + 1 :])
-                return Report(tuple(outcomes), left, monotonic() - began)
+        try:
+            bench = self._benches.of(work)
+        except (SourceError, SourceMovedOnError) as error:
+            failure = Failure("source-changed" if isinstance(error, SourceMovedOnError) else "source-failed", str(error))
+            return Report(tuple(Outcome(item.number, item.attempt, failure=failure) for item in batch.items))
+        limits = Limits(work.wall_s, work.memory_nbytes, bench.slot_nbytes)
+        with self._children.child(work.owner, work.job_id, work.function, limits, work.combine) as child:
+            for place, item in enumerate(batch.items):
+                outcomes.append(_run_slice(work, bench, item, child, tell))
+                if monotonic() - began > LONGEST_S:
+                    left = tuple(each.number for each in batch.items[place + 1 :])
+                    return Report(tuple(outcomes), left, monotonic() - began)
         return Report(tuple(outcomes), elapsed_s=monotonic() - began)
 
     def join(self, joining: Joining) -> Outcome:
         """Combine packed results, from left to right, into one."""
-        work, blobs = joining.work, Blobs(joining.work.data_dir)
+        work, blobs, usage = joining.work, Blobs(joining.work.data_dir), Usage()
+        limits = Limits(work.wall_s, work.memory_nbytes, MOST_SLOT_NBYTES)
         began = thread_time()
-        usage = Usage()
-        value = load(blobs.read(joining.values[0]))
         try:
-            for sha256 in joining.values[1:]:
-                with self._children.child(work.owner, work.job_id, work.function, _limits(work), work.combine) as child:
-                    returned = child.run(
-                        (value, load(blobs.read(sha256))), number=0, total=work.total, args="{}", entry="combine"
-                    )
-                    value, usage = load(dump(returned.value)), usage + returned.usage
-            sha256, nbytes = blobs.put(dump(value))
+            data = blobs.read(joining.values[0])
+            with self._children.child(work.owner, work.job_id, work.function, limits, work.combine) as child:
+                for sha256 in joining.values[1:]:
+                    pair = load(data), load(blobs.read(sha256))
+                    returned = child.run(pair, number=1, total=work.total, entry="combine")
+                    data, usage = dump(returned.value), usage + returned.usage
+            piece = Piece(PACKED, *blobs.put(data))
         except SliceFailedError as error:
             return Outcome(0, 1, failure=error.failure, usage=usage + error.usage, log=error.log)
-        except OSError as error:
-            return Outcome(0, 1, failure=_full(error))
-        usage += Usage(cpu_s=thread_time() - began)
-        return Outcome(0, 1, pieces=(Piece(PACKED, sha256, nbytes),), usage=usage)
+        except (OSError, StoreUnavailableError) as error:
+            return Outcome(0, 1, failure=_no_room(error))
+        return Outcome(0, 1, pieces=(piece,), usage=usage + Usage(cpu_s=thread_time() - began))
 
     def stop(self, job_id: str) -> None:
         """End the processes of a job, at once."""
@@ -83,94 +78,55 @@ class Workplace:
         """End all of them."""
         self._children.close()
 
-    def _slice(self, work: Work, item: Item, tell: Tell) -> Outcome:
-        began = thread_time()
-        failed = partial(Outcome, item.number, item.attempt)
-        try:
-            value = self._value(work, item)
-        except CloudifyError as error:
-            return failed(failure=Failure("source-failed", str(error)))
-        except failures() as error:
-            return failed(failure=Failure("source-failed", f"its values cannot be read ({explain(error)})"))
-        say = partial(_say, work.job_id, item, tell)
-        try:
-            with self._children.child(
-                work.owner, work.job_id, work.function, _limits(work), work.combine
-            ) as child:
-                returned = child.run(value, number=item.number, total=work.total, args=work.args, on_emitted=say)
-                kept = self._keep(work, item, returned)
-        except SliceFailedError as error:
-            usage = error.usage + Usage(cpu_s=thread_time() - began)
-            return failed(
-                failure=error.failure, usage=usage, emitted=tuple(error.emitted), log=error.log,
-                log_is_cut=error.log_is_cut,
-            )  # fmt: skip
-        except InvalidResultError as error:
-            return failed(
-                failure=Failure("invalid-result", str(error)), usage=returned.usage, log=returned.log,
-                emitted=tuple(returned.emitted), log_is_cut=returned.log_is_cut,
-            )  # fmt: skip
-        except OSError as error:
-            return failed(failure=_full(error))
-        pieces, plain, template = kept
-        return Outcome(
-            item.number, item.attempt, pieces=pieces, value=plain, template=template,
-            usage=returned.usage + Usage(cpu_s=thread_time() - began), emitted=tuple(returned.emitted),
-            log=returned.log, log_is_cut=returned.log_is_cut,
-        )  # fmt: skip
 
-    def _keep(self, work: Work, item: Item, returned: Returned) -> tuple[tuple[Piece, ...], str | None, str | None]:
-        """Put what a function returned on disk: its pieces, its plain value, and what it looks like if that is new."""
-        blobs = Blobs(work.data_dir)
-        if work.combine is not None:
-            return (Piece(PACKED, *blobs.put(dump(returned.value))),), None, None
-        plan = plan_from_json(work.plan)
-        known = work.template
-        template = (
-            Template.from_json(known)
-            if known is not None
-            else template_of(returned.value, plan, item.number, work.function.entry)
+def _run_slice(work: Work, bench: Bench, item: Item, child: Child, tell: Tell) -> Outcome:
+    """Run one slice, whatever comes of it."""
+    began = thread_time()
+    made = partial(Outcome, item.number, item.attempt)
+    try:
+        value = bench.value(item)
+    except failures() as error:
+        return made(failure=Failure("source-failed", f"its values cannot be read ({explain(error)})"))
+    heard = partial(_hear, work.job_id, item, tell)
+    try:
+        returned = child.run(value, number=item.number, total=work.total, args=work.args, on_emitted=heard)
+    except SliceFailedError as error:
+        usage = error.usage + Usage(cpu_s=thread_time() - began)
+        return made(
+            failure=error.failure, usage=usage, emitted=error.emitted, log=error.log, log_is_cut=error.log_is_cut
         )
-        parts = fit(returned.value, template, plan, item.number)
-        plain = returned.value.json if isinstance(returned.value, Plain) else None
-        pieces = store_parts(parts, template, blobs)
-        return pieces, plain, template.to_json() if known is None else None
-
-    def _value(self, work: Work, item: Item) -> object:
-        if item.datum is not None:
-            return Plain(item.datum)
-        if item.block is not None:
-            return load(item.block)
-        return self._reader(work).block(item.number)
-
-    def _reader(self, work: Work) -> Reader:
-        """Return what reads the blocks of a job; its dataset is opened once."""
-        key = work.job_id, work.token
-        with self._reading:
-            reader = self._readers.get(key)
-            if reader is None:
-                plan = plan_from_json(work.plan)
-                assert work.entry is not None and isinstance(plan, Plan)  # noqa: S101, PT018  # else values came along
-                opened = open_entry(work.entry, timeout_s=work.settings.remote_timeout_s, settings=work.settings)
-                if opened.token != work.token:
-                    raise SourceMovedOnError(work.entry.id)
-                reader = self._readers[key] = Reader(opened, plan)
-                while len(self._readers) > MOST_READERS:
-                    self._readers.popitem(last=False)
-            self._readers.move_to_end(key)
-            return reader
+    made = partial(made, emitted=returned.emitted, log=returned.log, log_is_cut=returned.log_is_cut)
+    try:
+        pieces, template = _keep(work, bench, item, returned, value)
+    except InvalidResultError as error:
+        return made(failure=Failure("invalid-result", str(error)), usage=returned.usage)
+    except (OSError, StoreUnavailableError) as error:
+        return made(failure=_no_room(error), usage=returned.usage)
+    plain = returned.value.json if isinstance(returned.value, Plain) and work.combine is None else None
+    usage = returned.usage + Usage(cpu_s=thread_time() - began)
+    return made(pieces=pieces, value=plain, template=template, usage=usage)
 
 
-def _limits(work: Work) -> Limits:
-    return Limits(work.wall_s, work.memory_nbytes)
+def _keep(
+    work: Work, bench: Bench, item: Item, returned: Returned, value: object
+) -> tuple[tuple[Piece, ...], str | None]:
+    """Put what a function returned on disk; return where, and what it looks like if that is new."""
+    blobs = Blobs(work.data_dir)
+    if work.combine is not None:
+        return (Piece(PACKED, *blobs.put(dump(returned.value))),), None
+    fitter, template = bench.fitter(returned.value, item, value)
+    parts = fitter.fit(returned.value, bench.cell(item), value if bench.is_block(value) else None)
+    return store_parts(parts, fitter.layouts, blobs), template
 
 
-def _say(job_id: str, item: Item, tell: Tell, said: list[Emitted], progress: float | None) -> None:
-    tell(Told(job_id, item.number, item.attempt, tuple(said), progress))
+def _hear(job_id: str, item: Item, tell: Tell, said: Sequence[Emitted | Progress]) -> None:
+    """Pass on what a function says while it runs."""
+    emitted = tuple(one for one in said if isinstance(one, Emitted))
+    fractions = [one.fraction for one in said if isinstance(one, Progress)]
+    tell(Told(job_id, item.number, item.attempt, emitted, fractions[-1] if fractions else None))
 
 
-def _full(error: OSError) -> Failure:
-    """Return the failure of a result that cannot be written."""
-    if error.errno not in _FULL:
-        raise error
-    return Failure("no-room", f"the server has no room for this result ({error.strerror})")
+def _no_room(error: OSError | StoreUnavailableError) -> Failure:
+    """Return the failure of a result that cannot be written: it passes, and its slice runs again."""
+    why = error.strerror if isinstance(error, OSError) else str(error)
+    return Failure("no-room", f"the server cannot keep this result ({why})")

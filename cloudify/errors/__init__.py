@@ -12,13 +12,15 @@
     │   ├── UnknownJobError
     │   ├── NoStoredBytesError        a dataset whose source holds no bytes that zarr can express
     │   ├── NoSourceFileError         a dataset that is not one netCDF file
-    │   └── UnknownTileError
+    │   ├── UnknownTileError
+    │   └── UnknownProcessError
     ├── MangledKeyError               a key that was cut at its question mark
     ├── SourceError                   what we read from failed
     │   ├── UnreadableDatasetError
     │   ├── UnreadableChunkError
     │   ├── IncompleteResultError     a result of a job of which chunks are lost
-    │   └── SourceChangedError
+    │   ├── SourceChangedError
+    │   └── SourceMovedOnError
     ├── TooLargeError                 more than a limit allows
     │   ├── BlockTooLargeError
     │   ├── BodyTooLargeError
@@ -36,7 +38,9 @@
     │   ├── NoRoomError               a file that cannot be written for want of disk
     │   ├── NotReadyError
     │   ├── QueueFullError
-    │   └── StoreUnavailableError     the job store cannot be read or written
+    │   ├── StoreUnavailableError     the job store cannot be read or written
+    │   ├── DirectoryInUseError
+    │   └── NoSandboxError
     ├── UnidentifiedError             who asks is not known
     │   ├── InvalidTokenError
     │   └── TokenNeededError
@@ -57,9 +61,11 @@
     │   ├── DrawingTooSlowError
     │   ├── IdempotencyConflictError
     │   ├── JobClosedError
+    │   ├── InvalidFunctionError
     │   ├── TooSlowError
     │   ├── UnknownColormapError
-    │   └── UnknownGroupingError
+    │   ├── UnknownGroupingError
+    │   └── CombineFailedError
     ├── RemoteError                   what a client did not get from a server
     │   ├── UnreachableError
     │   ├── ServerSaysError
@@ -92,7 +98,15 @@ from cloudify.errors.busy import (
     NotReadyError,
     QueueFullError,
 )
-from cloudify.errors.compute import JobClosedError, UnknownJobError
+from cloudify.errors.compute import (
+    CombineFailedError,
+    DirectoryInUseError,
+    JobClosedError,
+    NoSandboxError,
+    SourceMovedOnError,
+    UnknownJobError,
+    UnknownProcessError,
+)
 from cloudify.errors.families import (
     SUGGEST_AMONG,
     BusyError,
@@ -106,6 +120,7 @@ from cloudify.errors.families import (
     UnidentifiedError,
     UsageError,
 )
+from cloudify.errors.functions import InvalidFunctionError
 from cloudify.errors.maps import BadMapRequestError, UnknownTileError
 from cloudify.errors.plans import BadInputError, BlockTooLargeError, InvalidResultError, UnknownPoolError
 from cloudify.errors.remote import (
@@ -182,10 +197,12 @@ __all__ = [
     "ChunkTooLargeError",
     "CloudifyError",
     "ClusterUnavailableError",
+    "CombineFailedError",
     "ConflictError",
     "DataDirectoryInUseError",
     "DeadlineError",
     "DiagnosticTooLargeError",
+    "DirectoryInUseError",
     "DrawingBusyError",
     "DrawingFailedError",
     "DrawingTooSlowError",
@@ -194,6 +211,7 @@ __all__ = [
     "ImpossibleError",
     "IncompleteResultError",
     "InvalidCallError",
+    "InvalidFunctionError",
     "InvalidIdError",
     "InvalidResultError",
     "InvalidSettingError",
@@ -206,6 +224,7 @@ __all__ = [
     "NoMapError",
     "NoPlaceError",
     "NoRoomError",
+    "NoSandboxError",
     "NoSourceFileError",
     "NoStoredBytesError",
     "NotFoundError",
@@ -223,6 +242,7 @@ __all__ = [
     "ServerSaysError",
     "SourceChangedError",
     "SourceError",
+    "SourceMovedOnError",
     "StillRunningError",
     "StoreSchemaError",
     "StoreUnavailableError",
@@ -240,6 +260,7 @@ __all__ = [
     "UnknownJobError",
     "UnknownKeyError",
     "UnknownPoolError",
+    "UnknownProcessError",
     "UnknownTileError",
     "UnknownVariableError",
     "UnreachableError",

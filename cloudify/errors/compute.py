@@ -1,6 +1,7 @@
 """Failures of jobs and processes, before a slice of them runs."""
 
-from cloudify.errors.families import BusyError, ImpossibleError, NotFoundError, quote
+from cloudify.errors.families import BusyError, ImpossibleError, NotFoundError, SourceError, quote
+from cloudify.model.job import Failure
 
 
 class NoSandboxError(BusyError):
@@ -56,3 +57,25 @@ class DirectoryInUseError(BusyError):
             "another server on this machine runs jobs in this data directory; give this one its own by "
             "CLOUDIFY_DATA_DIR, or send the job to the other"
         )
+
+
+class SourceMovedOnError(SourceError):
+    """A dataset that is another by now than when a job was planned."""
+
+    code = "source-moved-on"
+
+    def __init__(self, dataset_id: str) -> None:
+        super().__init__(
+            f"the dataset {quote(dataset_id)} has changed since the job was planned, so that its slices would not fit "
+            "together; run the job again"
+        )
+
+
+class CombineFailedError(ImpossibleError):
+    """Results that could not be combined."""
+
+    code = "combine-failed"
+
+    def __init__(self, failure: Failure) -> None:
+        self.failure = failure
+        super().__init__(f"the results could not be combined: {failure.message}")

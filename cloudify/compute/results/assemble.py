@@ -24,8 +24,9 @@ DOCUMENT = "zarr.json"
 
 
 def assemble(
-    template: Template, plan: AnyPlan, name: str, source: Source, blobs: Blobs, *, opened: Opened | None = None
-) -> Written:
+    template: Template, plan: AnyPlan, name: str, source: Source, blobs: Blobs, *,
+    opened: Opened | None = None, absent: int = 0,
+) -> Written:  # fmt: skip
     """Put together the result of a job, all of whose slices are settled. Blocks.
 
     Parameters
@@ -34,6 +35,8 @@ def assemble(
         Of the function.
     opened
         The dataset of a plan that has one, for coordinates.
+    absent
+        Cells of the plan that no slice was to make.
 
     Raises
     ------
@@ -47,7 +50,7 @@ def assemble(
     if template.kind == "files":
         return assemble_files(source, blobs)
     parts = coordinate_parts(template, plan, opened)
-    return assemble_chunks(template.documents(plan), template.layouts(plan), parts, source, blobs)
+    return assemble_chunks(template.documents(plan), template.layouts(plan), parts, source, blobs, absent=absent)
 
 
 def assemble_chunks(
@@ -56,6 +59,8 @@ def assemble_chunks(
     coordinates: Iterable[Part],
     source: Source,
     blobs: Blobs,
+    *,
+    absent: int = 0,
 ) -> Written:
     """Put together a result whose slices are chunks.
 
@@ -67,6 +72,8 @@ def assemble_chunks(
         Of each array, by name.
     coordinates
         All chunks of those arrays that slices do not write.
+    absent
+        Chunks of the others that no slice was to make.
 
     Raises
     ------
@@ -86,7 +93,7 @@ def assemble_chunks(
         for part in coordinates:
             whole.add(part.variable)
             indices[part.variable].put(part.index, noted.put(part.encode()))
-        lacking = count(failed)
+        lacking = count(failed) + absent
         sealed = {
             name: seal_index(name, one, layouts[name], 0 if name in whole else lacking) for name, one in indices.items()
         }
