@@ -4,18 +4,53 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 
+from cloudify.compute.coordinates import coordinate_parts
 from cloudify.compute.layout import Layout
-from cloudify.compute.results.blobs import Blobs, folder_of
-from cloudify.compute.results.index import IndexWriter
-from cloudify.compute.results.manifest import StoredArrays, write_files, write_manifest
-from cloudify.compute.results.parts import Part, parse_key, store_parts
+from cloudify.compute.part import Part
+from cloudify.compute.plan import AnyPlan
+from cloudify.compute.results.index import IndexWriter, seal_index
+from cloudify.compute.results.large import Noted
+from cloudify.compute.results.manifest import StoredArrays, Written, write_files, write_manifest
+from cloudify.compute.results.parts import parse_key
 from cloudify.compute.results.source import Source, count, ranges
+from cloudify.compute.results.table import assemble_table
+from cloudify.compute.store.blobs import Blobs
+from cloudify.compute.template import Template
 from cloudify.datasets.manifest import Json
-from cloudify.errors import IncompleteResultError
+from cloudify.datasets.opened import Opened
 from cloudify.model.blob import Blob
-from cloudify.model.outcome import Piece
 
 DOCUMENT = "zarr.json"
+
+
+def assemble(
+    template: Template, plan: AnyPlan, name: str, source: Source, blobs: Blobs, *,
+    opened: Opened | None = None, absent: int = 0,
+) -> Written:  # fmt: skip
+    """Put together the result of a job, all of whose slices are settled. Blocks.
+
+    Parameters
+    ----------
+    name
+        Of the function.
+    opened
+        The dataset of a plan that has one, for coordinates.
+    absent
+        Cells of the plan that no slice was to make.
+
+    Raises
+    ------
+    IncompleteResultError, ValueTooLongError, StoreUnavailableError
+        As `assemble_chunks` and `assemble_table` do.
+    OSError, ValueError, ...
+        Whatever the source of coordinates raises (`datasets.source.failures`).
+    """
+    if template.kind == "table":
+        return assemble_table(name, source, blobs)
+    if template.kind == "files":
+        return assemble_files(source, blobs)
+    parts = coordinate_parts(template, plan, opened)
+    return assemble_chunks(template.documents(plan), template.layouts(plan), parts, source, blobs, absent=absent)
 
 
 def assemble_chunks(
@@ -26,8 +61,8 @@ def assemble_chunks(
     blobs: Blobs,
     *,
     absent: int = 0,
-) -> str:
-    """Put together a result whose slices are chunks; return the hash of its manifest.
+) -> Written:
+    """Put together a result whose slices are chunks.
 
     Parameters
     ----------
@@ -38,63 +73,39 @@ def assemble_chunks(
     coordinates
         All chunks of those arrays that slices do not write.
     absent
-        Cells that no slice was to make.
+        Chunks of the others that no slice was to make.
 
     Raises
     ------
     IncompleteResultError
         If chunks are missing of slices that did not fail.
-    OSError, StoreUnavailableError
+    StoreUnavailableError
         If it cannot be written; nobody refers to what was.
     """
     failed = ranges(source.failed_numbers())
     whole: set[str] = set()
+    noted = Noted(blobs)
     with ExitStack() as opened:
-        folder = folder_of(blobs)
-        indices = {name: opened.enter_context(IndexWriter(folder, layout.grid)) for name, layout in layouts.items()}
+        indices = {name: opened.enter_context(IndexWriter(noted, layout.grid)) for name, layout in layouts.items()}
         for piece in source.pieces():
-            _put(indices, piece)
+            name, index = parse_key(piece.key)
+            indices[name].put(index, Blob(piece.sha256, piece.nbytes))
         for part in coordinates:
             whole.add(part.variable)
-            _put(indices, *store_parts([part], layouts, blobs))
+            indices[part.variable].put(part.index, noted.put(part.encode()))
         lacking = count(failed) + absent
         sealed = {
-            name: seal_index(name, index, layouts[name], 0 if name in whole else lacking)
-            for name, index in indices.items()
+            name: seal_index(name, one, layouts[name], 0 if name in whole else lacking) for name, one in indices.items()
         }
     nodes = dict(_nodes(documents))
     root = nodes.pop("", {})
-    return write_manifest(StoredArrays(nodes, sealed, root.get("attributes", {})), blobs, failed=failed)
+    return write_manifest(StoredArrays(nodes, sealed, root.get("attributes", {})), noted, failed=failed)
 
 
-def assemble_files(source: Source, blobs: Blobs) -> str:
-    """Put together a result of plain files; return the hash of its manifest. Raises as `assemble_chunks`."""
-    failed = ranges(source.failed_numbers())
-    return write_manifest(StoredArrays(), blobs, files=write_files(source.pieces(), blobs), failed=failed)
-
-
-def seal_index(name: str, index: IndexWriter, layout: Layout, lacking: int) -> str:
-    """Have the index of an array on disk, and return its hash.
-
-    Parameters
-    ----------
-    lacking
-        Most chunks that may be missing.
-
-    Raises
-    ------
-    IncompleteResultError
-        If more are.
-    """
-    blob, present = index.seal()
-    if present + lacking < len(layout.grid):
-        raise IncompleteResultError(name, len(layout.grid) - present - lacking)
-    return blob.sha256
-
-
-def _put(indices: Mapping[str, IndexWriter], piece: Piece) -> None:
-    name, index = parse_key(piece.key)
-    indices[name].put(index, Blob(piece.sha256, piece.nbytes))
+def assemble_files(source: Source, blobs: Blobs) -> Written:
+    """Put together a result of plain files. Raises as `assemble_chunks`."""
+    failed, noted = ranges(source.failed_numbers()), Noted(blobs)
+    return write_manifest(StoredArrays(), noted, files=write_files(source.pieces(), noted), failed=failed)
 
 
 def _nodes(documents: Mapping[str, bytes]) -> Iterator[tuple[str, Json]]:

@@ -1,12 +1,13 @@
 """Writing the index of an array: which blob each of its chunks is."""
 
-from pathlib import Path
 from typing import Self
 
 import numpy as np
 
-from cloudify.compute.results.blobs import BLOCK_NBYTES, LargeBlob
+from cloudify.compute.layout import Layout
+from cloudify.compute.results.large import BLOCK_NBYTES, LargeBlob, Noted
 from cloudify.datasets.chunk_index import RECORD, number_of, write_record
+from cloudify.errors import IncompleteResultError
 from cloudify.model.blob import Blob
 from cloudify.model.chunkgrid import ChunkGrid
 
@@ -20,9 +21,9 @@ class IndexWriter:
     Chunks come in any order; those that follow each other are written together.
     """
 
-    def __init__(self, folder: Path, grid: ChunkGrid) -> None:
+    def __init__(self, noted: Noted, grid: ChunkGrid) -> None:
         self._grid = grid
-        self._file = LargeBlob(folder, len(grid) * RECORD.size)
+        self._file = LargeBlob(noted, len(grid) * RECORD.size)
         self._buffer = bytearray()
         self._start = 0
 
@@ -39,7 +40,7 @@ class IndexWriter:
         ------
         ValueError
             If the array has no such chunk.
-        OSError
+        StoreUnavailableError
             If it cannot be written.
         """
         if index not in self._grid:
@@ -65,3 +66,22 @@ class IndexWriter:
             offset += len(data)
             count += int(np.frombuffer(data, np.uint8).reshape(-1, RECORD.size).any(axis=1).sum())
         return count
+
+
+def seal_index(name: str, index: IndexWriter, layout: Layout, lacking: int) -> str:
+    """Have the index of an array on disk, and return its hash.
+
+    Parameters
+    ----------
+    lacking
+        Most chunks that may be missing.
+
+    Raises
+    ------
+    IncompleteResultError
+        If more are.
+    """
+    blob, present = index.seal()
+    if present + lacking < len(layout.grid):
+        raise IncompleteResultError(name, len(layout.grid) - present - lacking)
+    return blob.sha256

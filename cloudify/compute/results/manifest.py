@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from cloudify.compute.results.blobs import Blobs, LargeBlob, folder_of
+from cloudify.compute.results.large import LargeBlob, Noted
 from cloudify.compute.results.names import media_type
 from cloudify.compute.results.source import Ranges, numbers
 from cloudify.datasets.documents import hierarchy_v3
@@ -29,13 +29,25 @@ class StoredArrays:
     """Of the dataset."""
 
 
-def write_manifest(stored: StoredArrays, blobs: Blobs, *, files: str | None = None, failed: Ranges = ()) -> str:
-    """Write the manifest of a result; return its hash.
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A result on disk."""
+
+    manifest: str
+    """Its hash, the name of the result."""
+    held: frozenset[str]
+    """All blobs that it needs besides the pieces of its slices; the job has to hold them (`Jobs.hold`)."""
+
+
+def write_manifest(stored: StoredArrays, noted: Noted, *, files: str | None = None, failed: Ranges = ()) -> Written:
+    """Write the manifest of a result.
 
     Parameters
     ----------
     stored
         All of whose blobs are on disk.
+    noted
+        What was put there for it.
     files
         Hash of the list of its plain files (`write_files`).
     failed
@@ -45,19 +57,20 @@ def write_manifest(stored: StoredArrays, blobs: Blobs, *, files: str | None = No
     ------
     RefusedError
         If nobody could open it.
-    OSError, StoreUnavailableError
+    StoreUnavailableError
         If it cannot be written; nothing is left behind.
     """
     attrs = dict(stored.attrs) | ({FAILED: list(numbers(failed))} if failed else {})
     root: Json = {"zarr_format": 3, "node_type": "group", "attributes": attrs}
     hierarchy_v3(dict(root), stored.nodes, _ANY_SIZE)
     manifest = Manifest(root, stored.nodes, stored.indices, files, failed)
-    return blobs.put(manifest.dump())[0]
+    name = noted.put(manifest.dump()).sha256
+    return Written(name, frozenset(noted.names))
 
 
-def write_files(pieces: Iterable[Piece], blobs: Blobs) -> str:
+def write_files(pieces: Iterable[Piece], noted: Noted) -> str:
     """Write the list of the plain files of a result, whose names are the keys of pieces; return its hash."""
-    with LargeBlob(folder_of(blobs)) as lines:
+    with LargeBlob(noted) as lines:
         nbytes = 0
         for piece in pieces:
             line = StoredFile(piece.key, piece.sha256, piece.nbytes, media_type(piece.key)).line()

@@ -4,24 +4,9 @@ import re
 from mimetypes import MimeTypes
 
 MAX_LENGTH = 120
-_STRANGE_IN_FILES = re.compile(r"[^\w.()+,=@ -]+")
 _STRANGE_IN_KEYS = re.compile(r"[/\\\x00-\x1f\x7f]")
 _TYPES = MimeTypes()  # of Python alone: those of this machine may differ from the next one's
 _ANY = "application/octet-stream"
-
-
-def file_name(name: str, number: int | None = None) -> str:
-    r"""Return a name that can stand in a URL and on any disk; before it the number of the slice, if given.
-
-    >>> file_name("../out put.nc"), file_name("a.png", 3), file_name(".."), file_name("a/\x00")
-    ('out put.nc', '3-a.png', 'file', '_')
-    """
-    last = unicode_text(name).replace("\\", "/").rpartition("/")[2]
-    kept = _STRANGE_IN_FILES.sub("_", last).strip(". ") or "file"
-    if len(kept) > MAX_LENGTH:
-        stem, dot, ending = kept.rpartition(".")
-        kept = f"{stem[: MAX_LENGTH - 20]}.{ending[:19]}" if dot else kept[:MAX_LENGTH]
-    return kept if number is None else f"{number}-{kept}"
 
 
 def media_type(name: str) -> str:

@@ -15,16 +15,15 @@ from cloudify.chunks.encode import Block
 from cloudify.chunks.metadata import array_documents
 from cloudify.chunks.stored_type import StoredType
 from cloudify.compute.layout import Layout
-from cloudify.compute.results.assemble import seal_index
-from cloudify.compute.results.blobs import Blobs, folder_of
 from cloudify.compute.results.columns import DTYPES, Kind, Survey, as_array, survey
-from cloudify.compute.results.index import IndexWriter
-from cloudify.compute.results.manifest import StoredArrays, write_manifest
+from cloudify.compute.results.index import IndexWriter, seal_index
+from cloudify.compute.results.large import Noted
+from cloudify.compute.results.manifest import StoredArrays, Written, write_manifest
 from cloudify.compute.results.names import variable_names
 from cloudify.compute.results.source import Source, ranges
+from cloudify.compute.store.blobs import Blobs
 from cloudify.datasets.vetting import TEXT_NBYTES
 from cloudify.errors import ValueTooLongError
-from cloudify.model.blob import Blob
 from cloudify.model.chunkgrid import ChunkGrid
 
 DIM = "slice"
@@ -52,8 +51,8 @@ class Column:
         return as_array([row.get(self.key) if isinstance(row, dict) else None for row in rows], self.kind)
 
 
-def assemble_table(name: str, source: Source, blobs: Blobs) -> str:
-    """Put together a result of plain values; return the hash of its manifest. Memory does not grow with their number.
+def assemble_table(name: str, source: Source, blobs: Blobs) -> Written:
+    """Put together a result of plain values. Memory does not grow with their number.
 
     Parameters
     ----------
@@ -64,10 +63,10 @@ def assemble_table(name: str, source: Source, blobs: Blobs) -> str:
     ------
     ValueTooLongError
         If a value, as text, is longer than a chunk of text may be.
-    OSError, StoreUnavailableError
+    StoreUnavailableError
         If it cannot be written; nobody refers to what was.
     """
-    failed = ranges(source.failed_numbers())
+    failed, noted = ranges(source.failed_numbers()), Noted(blobs)
     looked = survey(json.loads(text) for _, text in source.values())
     columns = columns_of(looked, name)
     size = rows_per_chunk(looked)
@@ -75,14 +74,13 @@ def assemble_table(name: str, source: Source, blobs: Blobs) -> str:
     layouts = {DIM: Layout((DIM,), grid, StoredType(np.dtype("<i8")), attrs={"long_name": "number of the slice"})}
     layouts |= {column.name: _layout(column, grid) for column in columns}
     with ExitStack() as opened:
-        folder = folder_of(blobs)
-        indices = {path: opened.enter_context(IndexWriter(folder, grid)) for path in layouts}
+        indices = {path: opened.enter_context(IndexWriter(noted, grid)) for path in layouts}
         for place, rows in enumerate(_batches(source.values(), size)):
             for path, block in _blocks(columns, rows):
-                indices[path].put((place,), Blob(*blobs.put(layouts[path].encode(block))))
+                indices[path].put((place,), noted.put(layouts[path].encode(block)))
         sealed = {path: seal_index(path, index, layouts[path], 0) for path, index in indices.items()}
     nodes = {path: array_documents(layout)["zarr.json"] for path, layout in layouts.items()}
-    return write_manifest(StoredArrays(nodes, sealed), blobs, failed=failed)
+    return write_manifest(StoredArrays(nodes, sealed), noted, failed=failed)
 
 
 def columns_of(looked: Survey, name: str) -> list[Column]:

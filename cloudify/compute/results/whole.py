@@ -10,20 +10,20 @@ from cloudify.chunks.array import ServedArray
 from cloudify.chunks.hierarchy import Hierarchy
 from cloudify.chunks.stored_type import UnstorableError
 from cloudify.compute.layout import CODEC
-from cloudify.compute.results.blobs import Blobs, folder_of
 from cloudify.compute.results.index import IndexWriter
-from cloudify.compute.results.manifest import StoredArrays, write_manifest
+from cloudify.compute.results.large import Noted
+from cloudify.compute.results.manifest import StoredArrays, Written, write_manifest
 from cloudify.compute.results.source import Ranges
 from cloudify.compute.results.table import scalars
+from cloudify.compute.store.blobs import Blobs
 from cloudify.datasets.stored import stored_form, without_slashes
-from cloudify.model.blob import Blob
 
 CHUNK_NBYTES = 2**22
 MAX_CHUNK_NBYTES = 2**28
 
 
-def assemble_whole(name: str, value: object, blobs: Blobs, *, failed: Ranges = ()) -> str:
-    """Put together a result of one value; return the hash of its manifest.
+def assemble_whole(name: str, value: object, blobs: Blobs, *, failed: Ranges = ()) -> Written:
+    """Put together a result of one value.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ def assemble_whole(name: str, value: object, blobs: Blobs, *, failed: Ranges = (
     ------
     UnstorableError
         If it holds what zarr has no type for; it names the variable.
-    OSError, StoreUnavailableError
+    StoreUnavailableError
         If it cannot be written; nobody refers to what was.
     """
     form, omitted = stored_form(_without_masks(as_dataset(name, value)))
@@ -48,9 +48,10 @@ def assemble_whole(name: str, value: object, blobs: Blobs, *, failed: Ranges = (
     )  # fmt: skip
     for path, reason in hierarchy.omitted.items():
         raise UnstorableError(f"variable {path!r}: {reason}")
-    indices = {path: _store(array, blobs) for path, array in hierarchy.arrays.items()}
+    noted = Noted(blobs)
+    indices = {path: _store(array, noted) for path, array in hierarchy.arrays.items()}
     nodes = {path: json.loads(hierarchy.documents[f"{path}/zarr.json"].body) for path in hierarchy.arrays}
-    return write_manifest(StoredArrays(nodes, indices, dict(hierarchy.groups[""])), blobs, failed=failed)
+    return write_manifest(StoredArrays(nodes, indices, dict(hierarchy.groups[""])), noted, failed=failed)
 
 
 def as_dataset(name: str, value: object) -> xr.Dataset:
@@ -76,8 +77,8 @@ def _without_masks(ds: xr.Dataset) -> xr.Dataset:
     return plain
 
 
-def _store(array: ServedArray, blobs: Blobs) -> str:
-    with IndexWriter(folder_of(blobs), array.grid) as index:
+def _store(array: ServedArray, noted: Noted) -> str:
+    with IndexWriter(noted, array.grid) as index:
         for place in product(*map(range, array.grid.counts)):
-            index.put(place, Blob(*blobs.put(array.chunk_bytes(place))))
+            index.put(place, noted.put(array.chunk_bytes(place)))
         return index.seal()[0].sha256

@@ -14,7 +14,7 @@ from tests.compute.results.made import Folder
 
 @pytest.fixture
 def blobs(tmp_path: Path) -> Folder:
-    return Folder(tmp_path / "blobs")
+    return Folder(tmp_path)
 
 
 @pytest.fixture

@@ -1,9 +1,7 @@
 """What the tests of results share: a folder of blobs, slices that left something."""
 
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -12,30 +10,18 @@ import numpy as np
 from cloudify.chunks.metadata import array_documents, dump, group_documents
 from cloudify.chunks.stored_type import StoredType
 from cloudify.compute.layout import Layout
-from cloudify.model.blob import blob_path
+from cloudify.compute.part import Part
+from cloudify.compute.store.blobs import Blobs
 from cloudify.model.chunkgrid import ChunkGrid
 from cloudify.model.outcome import Piece
 
 
-class Folder:
-    """A folder of blobs."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def put(self, data: bytes | memoryview) -> tuple[str, int]:
-        name = sha256(data).hexdigest()
-        path = self.path(name)
-        if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(data)
-        return name, len(data)
-
-    def path(self, sha256: str) -> Path:
-        return blob_path(self.folder, sha256)
+class Folder(Blobs):
+    """The blobs of a data directory."""
 
     def names(self) -> set[str]:
-        return {path.name for path in self.folder.rglob("*") if path.is_file()}
+        """Return the names of all files but the lock."""
+        return {path.name for path in self.folder.rglob("*") if path.is_file()} - {"lock"}
 
 
 @dataclass(frozen=True)
@@ -56,19 +42,6 @@ class Left:
         return self.failed
 
 
-@dataclass(frozen=True)
-class Chunk:
-    """A chunk in memory."""
-
-    variable: str
-    index: tuple[int, ...]
-    values: Any
-
-    @property
-    def key(self) -> str:
-        return "/".join((self.variable, "c", *map(str, self.index)))
-
-
 def layout(values: np.ndarray[Any, Any], dims: tuple[str, ...], chunk: tuple[int, ...], **attrs: Any) -> Layout:
     stored = StoredType.of(values.dtype)
     fill = stored.default_fill if stored.dtype.kind in "fc" else None
@@ -82,10 +55,10 @@ def documents(layouts: dict[str, Layout], **attrs: Any) -> dict[str, bytes]:
     return {"zarr.json": root} | {f"{name}/zarr.json": dump(docs["zarr.json"]) for name, docs in below.items()}
 
 
-def chunks(name: str, values: np.ndarray[Any, Any], grid: ChunkGrid) -> Iterator[Chunk]:
-    for index in np.ndindex(*grid.counts):
-        yield Chunk(name, index, values[grid.region(index)])
+def chunks(name: str, values: np.ndarray[Any, Any], layout: Layout) -> Iterator[Part]:
+    for index in np.ndindex(*layout.grid.counts):
+        yield Part(name, index, values[layout.grid.region(index)], layout)
 
 
 def temporaries(folder: Path) -> list[str]:
-    return [name for name in os.listdir(folder) if name.startswith(".tmp-")]
+    return [path.name for path in folder.iterdir() if path.name.startswith(".tmp-")]

@@ -18,19 +18,19 @@ import xarray as xr
 
 from cloudify.chunks.stored_type import StoredType
 from cloudify.compute.layout import Layout
+from cloudify.compute.part import Part
 from cloudify.compute.results.assemble import assemble_chunks
-from cloudify.compute.results.blobs import LargeBlob
 from cloudify.compute.results.index import IndexWriter
+from cloudify.compute.results.large import LargeBlob, Noted
 from cloudify.compute.results.parts import store_parts
 from cloudify.datasets.documents import hierarchy_v3
 from cloudify.datasets.manifest import Manifest, read_manifest, references
-from cloudify.datasets.result import ResultObjects, stored_result
-from cloudify.errors import IncompleteResultError
+from cloudify.datasets.result import ResultObjects
+from cloudify.errors import IncompleteResultError, StoreUnavailableError
 from cloudify.model.blob import Blob
 from cloudify.model.chunkgrid import ChunkGrid
-from cloudify.model.entry import Entry
 from cloudify.model.outcome import Piece
-from tests.compute.results.made import Chunk, Folder, Left, chunks, documents, layout, temporaries
+from tests.compute.results.made import Folder, Left, chunks, documents, layout, temporaries
 
 Open = Callable[[str], xr.Dataset]
 VALUES = {
@@ -47,16 +47,18 @@ Y = np.array([10, 20, 30, 40, 50, 60, 70], "i4")
 
 def slices(blobs: Folder, skipped: tuple[int, ...] = ()) -> Iterator[Piece]:
     """Leave what nine and more slices leave, in their order."""
-    parts = [chunks(name, values, LAYOUTS[name].grid) for name, values in VALUES.items()]
+    parts = [chunks(name, values, LAYOUTS[name]) for name, values in VALUES.items()]
     for number, of_slice in enumerate(zip(*parts, strict=True), start=1):
         if number not in skipped:
-            yield from store_parts(of_slice, LAYOUTS, blobs)
+            yield from store_parts(of_slice, blobs)
 
 
 def assemble(blobs: Folder, pieces: Any, failed: tuple[int, ...] = ()) -> str:
     layouts = LAYOUTS | {"y": layout(Y, ("y",), (4,))}
-    coordinates = chunks("y", Y, layouts["y"].grid)
-    return assemble_chunks(documents(layouts, title="made"), layouts, coordinates, Left(pieces, failed=failed), blobs)
+    coordinates = chunks("y", Y, layouts["y"])
+    return assemble_chunks(
+        documents(layouts, title="made"), layouts, coordinates, Left(pieces, failed=failed), blobs
+    ).manifest
 
 
 def test_what_slices_left_is_read_by_xarray_as_it_was(blobs: Folder, opened: Open) -> None:
@@ -71,7 +73,7 @@ def test_what_slices_left_is_read_by_xarray_as_it_was(blobs: Folder, opened: Ope
 
 def test_an_edge_chunk_is_padded_to_the_whole(blobs: Folder) -> None:
     """The chunk at the corner holds 1 x 1 of 3 x 2 elements; zarr wants all six."""
-    (piece,) = store_parts([Chunk("tas", (2, 2), VALUES["tas"][6:, 4:])], LAYOUTS, blobs)
+    (piece,) = store_parts([Part("tas", (2, 2), VALUES["tas"][6:, 4:], LAYOUTS["tas"])], blobs)
     raw = np.frombuffer(numcodecs.Zstd().decode(blobs.path(piece.sha256).read_bytes()), "<f4")
     np.testing.assert_array_equal(raw, [3, *[np.nan] * 5])
     assert piece.key == "tas/c/2/2"
@@ -121,8 +123,8 @@ def test_what_a_manifest_needs_is_what_is_there(blobs: Folder) -> None:
 def test_a_scalar_is_one_chunk(blobs: Folder, opened: Open) -> None:
     value = np.array(4.5)
     layouts = {"mean": layout(value, (), ())}
-    pieces = store_parts(chunks("mean", value, layouts["mean"].grid), layouts, blobs)
-    ds = opened(assemble_chunks(documents(layouts), layouts, [], Left(pieces), blobs))
+    pieces = store_parts(chunks("mean", value, layouts["mean"]), blobs)
+    ds = opened(assemble_chunks(documents(layouts), layouts, [], Left(pieces), blobs).manifest)
     assert ds["mean"].item() == 4.5
 
 
@@ -140,13 +142,17 @@ LARGE = """
 import resource, sys
 from pathlib import Path
 from tests.compute.results.made import Folder, Left, documents
-from tests.compute.results.test_chunks import OF_MILLION, Entry, assemble_chunks, million, references, stored_result
+from cloudify.compute.results.assemble import assemble_chunks
+from cloudify.datasets.manifest import references
+from cloudify.datasets.result import stored_result
+from cloudify.model.entry import Entry
+from tests.compute.results.test_chunks import OF_MILLION, million
 
 blobs, before = Folder(Path(sys.argv[1])), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-sha256 = assemble_chunks(documents(OF_MILLION), OF_MILLION, [], Left(million(7), failed=[7]), blobs)
+sha256 = assemble_chunks(documents(OF_MILLION), OF_MILLION, [], Left(million(7), failed=[7]), blobs).manifest
 _, objects = stored_result(Entry("job-1", "result", str(blobs.path(sha256))), 2**28)
 print([objects.size(f"v/c/{n}/0") for n in (0, 5, 6, 999_999)])
-print(sum(1 for _ in objects.written("v")), sum(1 for _ in references(blobs.path(sha256))))
+print(next(objects.written("v")), sum(1 for _ in references(blobs.path(sha256))))
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 """
 
@@ -159,18 +165,18 @@ def run(code: str, folder: Path, **given: Any) -> "subprocess.Popen[str]":
 
 def test_a_million_chunks_cost_no_memory(tmp_path: Path) -> None:
     """Neither to put together, nor to open, nor to read one of, nor to list: under 50 MB, where all would be 300 MB."""
-    with run(LARGE, tmp_path / "blobs") as child:
+    with run(LARGE, tmp_path) as child:
         assert child.stdout
         sizes, counts, grown_kib = child.stdout.read().splitlines()
     assert sizes == "[100, 105, None, 1000099]"
-    assert counts == "999999 1000001"  # the manifest and the index, besides
+    assert counts == "(0, 0) 1000001"  # the manifest and the index, besides
     assert int(grown_kib) * 1024 < 50e6
 
 
 def test_a_chunk_of_a_million_is_found_as_quickly_as_one_of_ten(blobs: Folder) -> None:
     def seconds(count: int) -> float:
         grid = ChunkGrid((count,), (1,))
-        with IndexWriter(blobs.folder, grid) as index:
+        with IndexWriter(Noted(blobs), grid) as index:
             index.put((count - 1,), Blob("ab" * 32, 5))
             (name, _), _ = index.seal()
         layouts = {"v": Layout(("x",), grid, StoredType(np.dtype("<f4")))}
@@ -209,7 +215,7 @@ assemble(blobs, pieces())
 
 def test_a_kill_before_the_manifest_leaves_what_can_be_swept(blobs: Folder) -> None:
     """And who does it again has the result that an undisturbed one has."""
-    with run(KILLED, blobs.folder, stdin=subprocess.PIPE) as child:
+    with run(KILLED, blobs.folder.parent, stdin=subprocess.PIPE) as child:
         assert child.stdout
         assert child.stdout.readline() == "all but the manifest\n"
         child.send_signal(signal.SIGKILL)
@@ -239,14 +245,14 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_a_full_disk_leaves_no_half_written_index(small_disk: Path) -> None:
-    blobs = Folder(small_disk / "blobs")
-    with pytest.raises(OSError, match="No space left"):
+    blobs = Folder(small_disk)
+    with pytest.raises(StoreUnavailableError, match="its disk is full"):
         assemble_chunks(documents(OF_MILLION), OF_MILLION, [], Left(million(0)), blobs)
     assert blobs.names() == set()
 
 
 def test_a_large_blob_has_what_was_written_in_any_order(blobs: Folder) -> None:
-    with LargeBlob(blobs.folder, 10) as large:
+    with LargeBlob(Noted(blobs), 10) as large:
         large.write(b"cd", 6)
         large.write(b"ab", 1)
         sealed = large.seal()
@@ -257,7 +263,7 @@ def test_a_large_blob_has_what_was_written_in_any_order(blobs: Folder) -> None:
 
 def test_the_index_counts_chunks_written_over_once(blobs: Folder) -> None:
     grid = ChunkGrid((4, 3), (1, 1))
-    with IndexWriter(blobs.folder, grid) as index:
+    with IndexWriter(Noted(blobs), grid) as index:
         for place in [*product(range(4), range(3)), (1, 1), (0, 0)]:
             index.put(place, Blob("cd" * 32, 1))
         assert index.seal()[1] == 12
