@@ -7,12 +7,13 @@ from math import isfinite
 from time import monotonic
 from typing import Literal, TypeAlias
 
+from cloudify.compute.child.inside.arrays import UnfitError
 from cloudify.compute.child.inside.channel import MOST_EMITTED, PAYLOAD_NBYTES, PROGRESS_S, TYPE, Frame
-from cloudify.compute.child.inside.packing import Plain, UnfitError
+from cloudify.compute.child.inside.packing import Plain
 from cloudify.compute.child.judge import plain_text
 from cloudify.compute.child.log import clean
-from cloudify.compute.child.process import BrokenError, Order, Process
-from cloudify.compute.child.returned import Progress, Returned, SliceFailedError, Value
+from cloudify.compute.child.process import Order, Process
+from cloudify.compute.child.returned import BrokenError, Progress, Returned, SliceFailedError, Value
 from cloudify.model.job import Failure, Usage
 from cloudify.model.outcome import Emitted
 
@@ -80,7 +81,12 @@ class Talk:
         if frame.get("op") == expected:
             return frame
         reason, message, trace = (frame.get(name) for name in ("reason", "message", "traceback"))
-        if frame.get("op") != "failed" or reason not in _TOLD or not isinstance(message, str) or not isinstance(trace, str):
+        if (
+            frame.get("op") != "failed"
+            or reason not in _TOLD
+            or not isinstance(message, str)
+            or not isinstance(trace, str)
+        ):
             raise BrokenError("invalid-result", "the process of the function answered as none of ours does")
         self.is_sound = reason in _HARMLESS and expected == "done"
         raise self._failed(Failure(reason, clean(message), clean(trace)))
