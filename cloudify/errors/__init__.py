@@ -13,7 +13,14 @@
     │   ├── NoStoredBytesError        a dataset whose source holds no bytes that zarr can express
     │   ├── NoSourceFileError         a dataset that is not one netCDF file
     │   ├── UnknownTileError
-    │   └── UnknownProcessError
+    │   ├── UnknownFileError
+    │   ├── UnknownProcessError
+    │   └── ResultNotReadyError
+    ├── GoneError                     what there was, and will not be again
+    │   └── JobDismissedError
+    ├── MalformedBodyError            a body that is not what it says to be
+    ├── UnsupportedError              a form in which nothing is taken
+    │   └── UnsupportedBodyError
     ├── MangledKeyError               a key that was cut at its question mark
     ├── SourceError                   what we read from failed
     │   ├── UnreadableDatasetError
@@ -90,6 +97,7 @@ A class has a stable ``code`` (the end of a problem's ``type``) and a message th
 The HTTP status is looked up by family in :mod:`cloudify.http.problems`.
 """
 
+from cloudify.errors.bodies import MalformedBodyError, UnsupportedBodyError
 from cloudify.errors.busy import (
     ClusterUnavailableError,
     DeadlineError,
@@ -113,11 +121,13 @@ from cloudify.errors.families import (
     CloudifyError,
     ConflictError,
     ForbiddenError,
+    GoneError,
     ImpossibleError,
     NotFoundError,
     SourceError,
     TooLargeError,
     UnidentifiedError,
+    UnsupportedError,
     UsageError,
 )
 from cloudify.errors.functions import InvalidFunctionError
@@ -161,6 +171,7 @@ from cloudify.errors.requests import (
     UnknownKeyError,
     UnknownVariableError,
 )
+from cloudify.errors.results import JobDismissedError, ResultNotReadyError, UnknownFileError
 from cloudify.errors.rights import InvalidTokenError, ScopeMissingError, TokenNeededError
 from cloudify.errors.sources import (
     IncompleteResultError,
@@ -207,6 +218,7 @@ __all__ = [
     "DrawingFailedError",
     "DrawingTooSlowError",
     "ForbiddenError",
+    "GoneError",
     "IdempotencyConflictError",
     "ImpossibleError",
     "IncompleteResultError",
@@ -218,7 +230,9 @@ __all__ = [
     "InvalidTargetError",
     "InvalidTokenError",
     "JobClosedError",
+    "JobDismissedError",
     "JobFailedError",
+    "MalformedBodyError",
     "MangledKeyError",
     "MissingMainGuardError",
     "NoMapError",
@@ -236,6 +250,7 @@ __all__ = [
     "QueueFullError",
     "RefusedHostError",
     "RemoteError",
+    "ResultNotReadyError",
     "ResultTooLargeError",
     "ScopeMissingError",
     "ServerBusyError",
@@ -255,6 +270,7 @@ __all__ = [
     "UnidentifiedError",
     "UnknownColormapError",
     "UnknownDatasetError",
+    "UnknownFileError",
     "UnknownGroupError",
     "UnknownGroupingError",
     "UnknownJobError",
@@ -267,6 +283,8 @@ __all__ = [
     "UnreadableChunkError",
     "UnreadableDatasetError",
     "UnsendableFunctionError",
+    "UnsupportedBodyError",
+    "UnsupportedError",
     "UsageError",
     "ValueTooLongError",
     "WorkerFailedError",
