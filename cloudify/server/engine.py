@@ -36,7 +36,8 @@ def _run(order: Order, first: bytes, lines: Iterator[bytes], stop: Event) -> Non
     from cloudify.server.app import Server  # noqa: PLC0415  # the science stack: a signal ends this process before, too
     from cloudify.server.objects import load_objects  # noqa: PLC0415
 
-    server = Server(read_catalog(json.loads(first)), settings=order.settings, objects=load_objects(order.objects))
+    catalog, objects = read_catalog(json.loads(first)), load_objects(order.objects)
+    server = Server(catalog, settings=order.settings, objects=objects, runs_engine=False)
 
     def follow() -> None:
         for line in lines:
