@@ -11,7 +11,7 @@ class ResultNotReadyError(NotFoundError):
 
     def __init__(self, job_id: str, state: str) -> None:
         super().__init__(
-            f"the job {quote(job_id)} is {state}, so that there is no result yet; its status and events say how far it is"
+            f"the job {quote(job_id)} is {state}, and has no result yet; its status and events say how far it is"
         )
 
 
