@@ -22,12 +22,12 @@ def serve_targets(targets: Sequence[str], *, open_page: bool, **options: object)
         from cloudify.server.garbage import uncollected
 
         with uncollected():
-            from cloudify.server.lock import hold
+            from cloudify.compute.lock import hold
             from cloudify.server.logs import set_up_logs
             from cloudify.server.run import listen
             from cloudify.settings import Settings
 
-            settings = Settings.load(**options)
+            settings = Settings.load(**_with_dask(options))
             sock = listen(settings.host, settings.port)
             set_up_logs(settings)
         url = settings.root_url or _url(settings.host, sock.getsockname()[1])
@@ -64,6 +64,12 @@ def _serve_alone(
     announce(describe(server, url))
     with server.summary_pass:
         run(server.app, sock, settings, server.meters)
+
+
+def _with_dask(options: dict[str, object]) -> dict[str, object]:
+    """Return options with an address given as ``--dask`` under the name of its setting."""
+    dask = options.get("dask")
+    return options if dask in {None, "auto", "none"} else {**options, "dask": None, "dask_address": dask}
 
 
 def _url(host: str, port: int) -> str:

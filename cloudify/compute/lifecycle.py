@@ -149,9 +149,7 @@ def _(happening: Closed, job: Job) -> tuple[Job, tuple[Effect, ...]]:
 
 @_after.register
 def _(happening: SliceDone, job: Job) -> tuple[Job, tuple[Effect, ...]]:
-    done = replace(
-        job, done=job.done + 1, reused=job.reused + happening.is_reused, usage=job.usage + happening.usage
-    )
+    done = replace(job, done=job.done + 1, reused=job.reused + happening.is_reused, usage=job.usage + happening.usage)
     return _settle(done, (Say("slice-done", slice=happening.number),))
 
 

@@ -20,11 +20,13 @@ from cloudify.datasets.stored import as_object
 from cloudify.datasets.summaries import Summaries
 from cloudify.datasets.summary_pass import SummaryPass
 from cloudify.errors import InvalidIdError
+from cloudify.http.auth import Authenticator, Tokens, tokens_among
 from cloudify.http.compression import CompressText
 from cloudify.http.cors import PublicReads
 from cloudify.http.fast_lane import FastLane, byte_paths
 from cloudify.http.heads import Heads
 from cloudify.http.hosts import KnownHosts, Names
+from cloudify.http.identified import Identified
 from cloudify.http.limits import BodyLimit
 from cloudify.http.metered import Metered, Routed, count_lane, templates_of
 from cloudify.http.meters import Meters
@@ -58,6 +60,8 @@ class Server:
         More datasets by id, beside those of a catalog.
     plugins
         More plugins, beside those that are found by their entry points: providers of datasets, for example.
+    tokens
+        Where tokens are kept; by default those of a plugin that has some.
 
     Raises
     ------
@@ -74,6 +78,7 @@ class Server:
         settings: Settings | None = None,
         objects: Datasets | None = None,
         plugins: Iterable[Plugin] = (),
+        tokens: Tokens | None = None,
     ) -> None:
         self.settings = settings if settings is not None else load_settings()
         objects = dict(objects or {})
@@ -114,6 +119,7 @@ class Server:
         self.rest = Rest(served, plugins=found, app_kws=app_kws)
         for plugin in plugins:
             self.rest.register_plugin(plugin)
+        self.tokens = tokens if tokens is not None else tokens_among(self.rest.plugins.values())
         self.app = self._wrap()
 
     @classmethod
@@ -181,7 +187,7 @@ class Server:
             run(self.app, sock, self.settings, self.meters)
 
     def dataset_ids(self) -> list[str]:
-        """Return the id of every dataset, whoever provides it, each once."""
+        """Return the id of every dataset that whoever asks may read, whoever provides it, each once."""
         return list(dict.fromkeys(self.rest.get_datasets_from_plugins()))
 
     def _wrap(self) -> ASGIApp:
@@ -193,6 +199,7 @@ class Server:
         app = CompressText(app)
         app = BodyLimit(app, self.settings.max_body_nbytes)
         app = Heads(app)
+        app = Identified(app, Authenticator(self.tokens))
         app = LastResort(app)
         is_known = Names(self.settings)
         app = KnownHosts(app, is_known)
