@@ -1,11 +1,13 @@
 """Functions of ours, run on the workers of a Dask cluster one by one, and what they say meanwhile."""
 
 from collections.abc import Callable
-from concurrent.futures import Future
-from typing import Any, TypeVar
+from typing import Any, TypeVar, TYPE_CHECKING
 
 from cloudify.cluster.cluster import connection_to
 from cloudify.cluster.loop import LOOP
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 T = TypeVar("T")
 Hear = Callable[[Any], None]
@@ -37,9 +39,7 @@ class Tasks:
         `WorkersLostError` where workers died with it.
         """
         return LOOP.begin(
-            self._connection.call(
-                function, given, connect_s=self._connect_s, topic=self._topic, hear=self._hear
-            )
+            self._connection.call(function, given, connect_s=self._connect_s, topic=self._topic, hear=self._hear)
         )
 
     def everywhere(self, function: Callable[..., object], *given: object) -> None:

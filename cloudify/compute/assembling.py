@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from concurrent.futures import Future
 from dataclasses import dataclass
 
 from cloudify.compute.batch import Joining, Work
@@ -21,6 +20,10 @@ from cloudify.compute.template import Template
 from cloudify.datasets.manifest import references
 from cloudify.errors import ClusterUnavailableError, CombineFailedError, InvalidResultError
 from cloudify.model.outcome import Outcome, Piece
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 JOINED = 16
 """Results that one task combines."""
@@ -87,10 +90,14 @@ class Assembler:
             return assemble_table(work.function.entry, left, blobs)
         planned = Planned.from_json(record.plan).grown(record.job.total)
         opened = self._feeder.open(planned) if planned.dataset else None
-        documents = template.documents(planned.plan)
-        documents |= {part.key: part.encode() for part in coordinate_parts(template, planned.plan, opened)}
-        absent = planned.plan.total - record.job.total  # cells that the owner did not add
-        return assemble_chunks(documents, left, blobs, absent=absent)
+        return assemble_chunks(
+            template.documents(planned.plan),
+            template.layouts(planned.plan),
+            coordinate_parts(template, planned.plan, opened),
+            left,
+            blobs,
+            absent=planned.plan.total - record.job.total,  # cells that the owner did not add
+        )
 
     def _combined(self, work: Work, left: Left) -> str:
         """Combine all results, neighbours first, so that their order is kept."""
@@ -104,9 +111,7 @@ class Assembler:
         if isinstance(value, File):
             raise InvalidResultError("files cannot be combined; return arrays or plain values")
         content = json.loads(value.json) if isinstance(value, Plain) else value
-        return assemble_whole(
-            work.function.entry, content, self._store.blobs, failed=ranges(left.failed_numbers())
-        )
+        return assemble_whole(work.function.entry, content, self._store.blobs, failed=ranges(left.failed_numbers()))
 
     def _joined(self, work: Work, runs: list[tuple[str, ...]]) -> Iterator[str]:
         """Yield the one value of each run, in their order."""
@@ -123,5 +128,6 @@ class Assembler:
         except LostError as error:
             raise ClusterUnavailableError("the cluster was lost while results were combined") from error
         if outcome.failure is not None:
-            raise CombineFailedError(outcome.failure)
+            failure = outcome.failure
+            raise CombineFailedError(failure.reason, failure.message, failure.traceback)
         return outcome.pieces[0].sha256

@@ -7,13 +7,13 @@ meanwhile in one transaction. A slice counts when that transaction is committed;
 import logging
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from queue import Empty, SimpleQueue
 from time import monotonic, sleep, time
 
 from cloudify.compute.assembling import Assembler
-from cloudify.compute.batch import Batch, Report, Told
+from cloudify.compute.batch import Report, Told
 from cloudify.compute.executor import Executor, LostError
 from cloudify.compute.feeding import Feeder
 from cloudify.compute.flight import Flight, Numbered, UnderWay
@@ -176,7 +176,7 @@ class Engine:
         batch = next(self._batches)
         try:
             self._store.jobs.lease(job_id, slices, self._boot)
-            made = self._feeder.batch(flight.work, slices)
+            made = self._feeder.batch(flight, slices)
             landing = self._executor.submit(made)
         except BusyError as error:
             flight.give_back(slices)
@@ -262,12 +262,14 @@ class Engine:
     def _settle(self, job_id: str, outcomes: Sequence[Outcome]) -> None:
         flight = self._flights.get(job_id)
         template = next((one.template for one in outcomes if one.template is not None), None)
-        if flight is not None and flight.work.template is not None:
+        if flight is None or flight.work.template is not None:
             template = None
+        elif template is not None:
+            template = self._feeder.complete(flight.work, template)
         _, effects = self._store.jobs.settle(job_id, outcomes, boot=self._boot, at=time(), template=template)
         if flight is not None:
             if template is not None:
-                self._feeder.learn(flight, template)
+                flight.work = replace(flight.work, template=template)
             flight.give_back(
                 (one.number, one.attempt + 1)
                 for one in outcomes
@@ -289,13 +291,14 @@ class Engine:
 
     def _land(self, job_id: str) -> None:
         """Let go of a job that has ended, and end what runs of it."""
+        self._feeder.forget(job_id)
         if self._flights.pop(job_id, None) is not None:
             self._ending.submit(self._executor.stop, job_id)
 
     def _assemble(self, job_id: str, flight: Flight) -> None:
         """Have a result put together, in a thread of its own."""
         flight.is_assembling = True
-        made = self._assembling.submit(self._assembler.assemble, flight.work, self._store)
+        made = self._assembling.submit(self._assembler.assemble, flight.work)
         made.add_done_callback(lambda future: self._news.put(_Assembled(job_id, future)))
 
     def _assembled(self, done: _Assembled) -> None:

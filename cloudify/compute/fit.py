@@ -10,7 +10,7 @@ import xarray as xr
 
 from cloudify.compute.part import FilePart, Part
 from cloudify.compute.plan import AnyPlan
-from cloudify.compute.returned import File, Plain, Returned, kind_of
+from cloudify.compute.returned import File, Returned, kind_of
 from cloudify.compute.shaped import Shaped, shape
 from cloudify.compute.template import Dim, Field, Kind, Template
 from cloudify.compute.templating import check_plain, digest_of, same
@@ -18,7 +18,7 @@ from cloudify.errors import InvalidResultError
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-_EXPECTED: Final[Mapping[Kind, str]] = {"grid": "arrays", "table": "a plain value", "files": "a file"}
+_EXPECTED: Final[Mapping[Kind, str]] = {"grid": "an array", "table": "a plain value", "files": "a file"}
 _USABLE: Final = frozenset(ascii_letters + digits + "._-")
 
 
@@ -40,7 +40,7 @@ class Fitter:
 
     def __init__(self, template: Template, plan: AnyPlan, name: str = "") -> None:
         self._template, self._plan, self._name = template, plan, name
-        self._layouts = template.layouts(plan)
+        self.layouts = template.layouts(plan)
         self._dims = tuple(axis.dim for axis in plan.axes)
         self._first = plan.index(template.first)
 
@@ -57,14 +57,23 @@ class Fitter:
         InvalidResultError
             If it does not fit, saying what came and what was expected.
         """
-        kind: Kind = "table" if isinstance(value, Plain) else "files" if isinstance(value, File) else "grid"
+        if isinstance(value, xr.Dataset | xr.DataArray | np.ndarray):
+            self._expect("grid", value)
+            return self._fit_arrays(value, number, block)
+        if isinstance(value, File):
+            self._expect("files", value)
+            return [FilePart(file_name(value.name, number), value.data)]
+        self._expect("table", value)
+        check_plain(value)
+        return []
+
+    def _expect(self, kind: Kind, value: Returned) -> None:
         if kind != self._template.kind:
             raise InvalidResultError(f"{kind_of(value)} came, where {_EXPECTED[self._template.kind]} was expected")
-        if isinstance(value, Plain):
-            check_plain(value)
-            return []
-        if isinstance(value, File):
-            return [FilePart(file_name(value.name, number), value.data)]
+
+    def _fit_arrays(
+        self, value: xr.Dataset | xr.DataArray | Array, number: int, block: xr.Dataset | None
+    ) -> list[Part | FilePart]:
         shaped = shape(value, self._plan, number, self._name or self._template.data[0].name)
         variables = _matched(shaped, self._template)
         if block is not None:
@@ -83,7 +92,7 @@ class Fitter:
                 raise InvalidResultError(f"{field.name!r}: {error}") from error
             if not elsewhere or elsewhere <= {dim.axis for dim in field.dims}:  # else another slice writes the same
                 place = tuple(index[dim.axis] if dim.axis else 0 for dim in field.dims)
-                yield Part(field.name, place, values, self._layouts[field.name])
+                yield Part(field.name, place, values, self.layouts[field.name])
 
 
 @lru_cache(maxsize=1024)
@@ -130,7 +139,7 @@ class _Placement:
         values = variable.to_numpy()
         if tuple(order) != variable.dims:
             values = values.transpose([variable.dims.index(name) for name in order])
-        part: Array = values[tuple(region)]
+        part: Array = values[(*region, ...)]  # without the dots a scalar would be no array
         return part
 
     def _part(self, name: str, dim: Dim, size: int) -> slice:

@@ -1,19 +1,25 @@
 """What owners do with jobs: one method for each thing that can be asked, whichever dialect it is asked in."""
 
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from hashlib import sha256
 from secrets import token_hex
 from time import monotonic, sleep, time
 from typing import Any
 
 from cloudify.compute.child.function import check_source
+from cloudify.compute.inputs import read_object
 from cloudify.compute.lifecycle import Closed, Dismissed, Extended
-from cloudify.compute.plan import DataPlan, Plan, make_plan, plan_from_json
-from cloudify.compute.request import MapRequest, read_map, read_more
-from cloudify.compute.store.store import Idempotency, Record, Store
+from cloudify.compute.plan import DataPlan
+from cloudify.compute.planned import Planned
+from cloudify.compute.planning import make_plan
+from cloudify.compute.request import INPUTS, MapRequest, read_data, read_map
+from cloudify.compute.store.records import Deployed, Idempotency, Record
+from cloudify.compute.store.store import Store
 from cloudify.datasets.opened import Opened
-from cloudify.errors import JobClosedError, NoSandboxError, UnknownJobError
+from cloudify.errors import BadInputError, NoSandboxError, UnknownJobError, UnknownProcessError
 from cloudify.model.job import Job
 from cloudify.settings import Settings
 
@@ -31,6 +37,11 @@ class Asked:
     is_open: bool = False
     key: str | None = None
     """Of the client: asked twice under one key, it is one job."""
+
+    def digest(self) -> str:
+        """Return a hash of what is asked, in whatever order its members came."""
+        whole = [self.process, self.inputs, self.is_open]
+        return sha256(json.dumps(whole, sort_keys=True, ensure_ascii=True).encode()).hexdigest()
 
 
 class Jobs:
@@ -71,24 +82,21 @@ class Jobs:
         if not self._settings.unsafe_compute:
             raise NoSandboxError
         request = self._request(asked)
-        check_source(request.function.source, request.function.entry)
-        if request.combine is not None:
-            check_source(request.combine.source, request.combine.entry)
-        plan: Plan | DataPlan
-        inputs: Sequence[str] = ()
+        inputs: Sequence[str] = request.data or ()
+        planned = Planned(DataPlan(len(inputs)))
         if request.dataset is not None:
-            plan = make_plan(request, opened(request.dataset), max_block_nbytes=self._settings.max_block_nbytes)
-            total = 0 if asked.is_open else plan.total
-        else:
-            inputs = request.data or ()
-            plan, total = DataPlan(len(inputs)), len(inputs)
+            source = opened(request.dataset)
+            limit = self._settings.max_block_nbytes
+            plan = make_plan(request, source, max_block_nbytes=limit, settings=self._settings)
+            planned = Planned(plan, request.dataset, source.token)
+        total = 0 if asked.is_open and planned.dataset else planned.plan.total
         self._begin()
         job = Job(
             token_hex(8), owner, asked.process,
             created=time(), is_open=asked.is_open, on_error=request.on_error, total=total, isolation="none",
         )  # fmt: skip
-        idempotency = Idempotency.of(asked.key, asked.process, asked.inputs) if asked.key else None
-        job = self._store.jobs.add(job, request.to_json(), plan.to_json(), inputs, idempotency)
+        idempotency = Idempotency(asked.key, asked.digest()) if asked.key else None
+        job = self._store.jobs.add(job, request.to_json(), planned.to_json(), inputs, idempotency)
         self._wake()
         return job
 
@@ -130,18 +138,13 @@ class Jobs:
         Raises
         ------
         JobClosedError
-            If it takes none any more.
+            If it takes none.
         BadInputError
             If they do not fit.
         """
         record = self.record(owner, job_id)
-        more = read_more(body, plan_from_json(record.plan))
-        if not record.job.is_open or record.job.is_terminal:
-            raise JobClosedError(job_id)
-        try:
-            job, _ = self._store.jobs.happen(job_id, Extended(at=time(), count=len(more)), inputs=more)
-        except ValueError as error:  # it was closed meanwhile
-            raise JobClosedError(job_id) from error
+        more = self._more(record, body)
+        job, _ = self._store.jobs.happen(job_id, Extended(at=time(), count=len(more)), inputs=more)
         self._wake()
         return job
 
@@ -152,18 +155,49 @@ class Jobs:
         self._wake()
         return job
 
+    def _more(self, record: Record, body: Mapping[str, Any]) -> Sequence[str]:
+        """Return the JSON of each slice that is added: a datum, or the number of a cell."""
+        planned = Planned.from_json(record.plan)
+        name = "regions" if planned.dataset else "data"
+        if set(body) != {name}:
+            raise BadInputError(
+                name, f'expected {{"{name}": [...]}}, as the job is one over {"cells" if planned.dataset else name}'
+            )
+        if not planned.dataset:
+            return read_data(body[name])
+        if not isinstance(body[name], list):
+            raise BadInputError(name, "expected a list of regions {dim: [first, one after the last]}")
+        numbers = [
+            planned.cells.number_of(read_object(f"regions[{place}]", region)) for place, region in enumerate(body[name])
+        ]
+        before = self._store.jobs.inputs(record.job.id, range(1, record.job.total + 1))
+        taken = Counter([*numbers, *map(int, before.values())])
+        twice = next((number for number in numbers if taken[number] > 1), None)
+        if twice is not None:
+            raise BadInputError(name, f"the cell {planned.cells.region(twice)} is a slice of the job already")
+        return [str(number) for number in numbers]
+
     def _request(self, asked: Asked) -> MapRequest:
-        """Return what is asked for in the words of `map`."""
-        if asked.process == MAP:
-            request = read_map(asked.inputs, is_open=asked.is_open)
-        else:
-            process = self._store.processes.get(asked.process)
-            request = read_map(process.as_map(asked.inputs), is_open=asked.is_open)
-        if request.process is None:
-            return request
-        return request.with_function(self._store.processes.get(request.process).function)
+        """Return what is asked for in the words of `map`, with the function itself."""
+        inputs = asked.inputs if asked.process == MAP else _as_map(self._process(asked.process), asked.inputs)
+        request = read_map(inputs, is_open=asked.is_open, check_source=check_source)
+        if isinstance(request.function, str):
+            request = replace(request, function=self._process(request.function).function)
+        return request
+
+    def _process(self, process_id: str) -> Deployed:
+        process = self._store.processes.get(process_id)
+        if process is None:
+            raise UnknownProcessError(process_id)
+        return process
 
 
-def canonical(value: object) -> str:
-    """Return JSON of one spelling, of which hashes are made."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+def _as_map(process: Deployed, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the inputs of a deployed process as those of `map`: what `map` does not know are its arguments."""
+    known = set(INPUTS) - {"function", "args"}
+    of_map = {name: value for name, value in inputs.items() if name in known}
+    args = {name: value for name, value in inputs.items() if name not in INPUTS}
+    given = inputs.get("args") or {}
+    if not isinstance(given, Mapping):
+        raise BadInputError("args", "expected an object")
+    return of_map | {"function": {"process": process.id}, "args": {**args, **given}}

@@ -34,6 +34,7 @@ class File(Protocol):
 
 
 Returned = xr.Dataset | xr.DataArray | Array | Plain | File
+"""Asked for the arrays first: those have attributes of any name."""
 
 
 def kind_of(value: Returned) -> str:

@@ -19,7 +19,7 @@ from cloudify.compute.jobs import Jobs
 from cloudify.compute.lock import hold
 from cloudify.compute.store.store import Store, open_store
 from cloudify.datasets.opened import Opened
-from cloudify.errors import DataDirectoryInUseError, DirectoryInUseError
+from cloudify.errors import DataDirectoryInUseError, DirectoryInUseError, UnknownDatasetError
 from cloudify.settings import Settings, dask_address
 
 CLOSE_S = 1.0
@@ -33,14 +33,13 @@ class Service:
 
     Parameters
     ----------
-    opened
-        Opens a dataset, whoever owns it.
     runs_engine
         Whether the engine is a thread of this process, begun with the first job; else another process has it.
     """
 
-    def __init__(self, settings: Settings, opened: Callable[[str], Opened], *, runs_engine: bool) -> None:
-        self.settings, self._opened, self._runs_engine = settings, opened, runs_engine
+    def __init__(self, settings: Settings, *, runs_engine: bool) -> None:
+        self.settings, self._runs_engine = settings, runs_engine
+        self._opened: Callable[[str], Opened] = _nothing
         self._opening, self._starting = Lock(), Lock()
         self._thread: Thread | None = None
         self._held = ExitStack()
@@ -49,11 +48,17 @@ class Service:
         self._cluster: Any = None
         """A cluster of this machine, once a job has needed one."""
 
+    def attach(self, opened: Callable[[str], Opened]) -> None:
+        """Take what opens a dataset by its id, whoever owns it."""
+        self._opened = opened
+
     @cached_property
     def store(self) -> Store:
         """The store of the data directory, or the one that the settings name."""
         with self._opening:
-            return self.__dict__.get("store") or open_store(self.settings)
+            url = self.settings.database_url
+            known: Store | None = self.__dict__.get("store")  # another thread may have opened it meanwhile
+            return known or open_store(url.get_secret_value() if url else None, self.settings.data_dir, migrate=True)
 
     @cached_property
     def jobs(self) -> Jobs:
@@ -69,7 +74,7 @@ class Service:
             heard = _Heard()
             executor = self._executor(heard.tell)
             feeder = Feeder(self.store, self._opened, self.settings)
-            engine = Engine(self.store, feeder, executor, Assembler(executor), token_hex(8))
+            engine = Engine(self.store, feeder, executor, Assembler(self.store, feeder, executor), token_hex(8))
             heard.engine = engine
 
             def listen() -> None:
@@ -130,7 +135,7 @@ class Service:
         return OnDask(lambda: address or self._local_cluster(), self.settings.dask_connect_s, tell)
 
     def _local_cluster(self) -> str:
-        """Start a cluster on this machine, if there is none, and return the address of its scheduler. Blocks for seconds."""
+        """Return the address of a cluster on this machine, started if there is none. Blocks for seconds then."""
         if self._cluster is None:
             self._cluster = start_local_cluster(n_workers=None, threads_per_worker=1, encrypted=True)
         return str(self._cluster.scheduler_address)
@@ -144,3 +149,8 @@ class _Heard:
     def tell(self, told: Told) -> None:
         if self.engine is not None:
             self.engine.tell(told)
+
+
+def _nothing(dataset_id: str) -> Opened:
+    """Stand for what opens datasets where nobody has any."""
+    raise UnknownDatasetError(dataset_id, ())

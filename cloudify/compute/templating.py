@@ -52,11 +52,11 @@ def template_of(
     InvalidResultError
         If it cannot be part of a result, saying what came and what was expected.
     """
-    if isinstance(value, Plain):
+    if not isinstance(value, xr.Dataset | xr.DataArray | np.ndarray):
+        if isinstance(value, File):
+            return Template("files", first=number)
         check_plain(value)
         return Template("table", first=number)
-    if isinstance(value, File):
-        return Template("files", first=number)
     shaped = shape(value, plan, number, name)
     fields = _share([_field(one, variable, plan, number) for one, variable in shaped.data.items()], plan)
     beside = _coordinate_fields(shaped, fields, plan, number, {} if block is None else block.coords.variables)

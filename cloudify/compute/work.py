@@ -1,4 +1,4 @@
-"""What is done with a slice, wherever it runs: its values are read, the function sees them, and what it returns is kept.
+"""What is done with a slice, wherever it runs: values are read, the function sees them, what it returns is kept.
 
 Results go to disk here, as blobs; what travels back is their hashes.
 """
@@ -7,11 +7,14 @@ from collections.abc import Sequence
 from functools import partial
 from time import monotonic, thread_time
 
+import xarray as xr
+
 from cloudify.compute.batch import Batch, Item, Joining, Report, Tell, Told, Work
-from cloudify.compute.benches import Bench, Benches
+from cloudify.compute.benches import MOST_SLOT_NBYTES, Bench, Benches
 from cloudify.compute.child.child import Child
+from cloudify.compute.child.inside.packing import Plain
 from cloudify.compute.child.pool import Children
-from cloudify.compute.child.returned import Limits, Plain, Progress, Returned, SliceFailedError, dump, load
+from cloudify.compute.child.returned import Limits, Progress, Returned, SliceFailedError, Value, dump, load
 from cloudify.compute.results.parts import store_parts
 from cloudify.compute.store.blobs import Blobs
 from cloudify.datasets.source import explain, failures
@@ -21,14 +24,15 @@ from cloudify.model.outcome import Emitted, Outcome, Piece
 
 LONGEST_S = 1.0
 """After this a batch comes back with what is done: slices that take longer than thought do not wait for each other."""
-MIB = 2**20
-LEAST_SLOT_NBYTES, MOST_SLOT_NBYTES = 64 * MIB, 256 * MIB
 PACKED = "packed"
 """Key of a result that is kept for being combined."""
 
 
 class Workplace:
-    """What one process keeps from batch to batch: processes that run functions, open datasets. Safe to use from threads."""
+    """What one process keeps from batch to batch: processes that run functions, open datasets.
+
+    Safe to use from many threads.
+    """
 
     def __init__(self) -> None:
         self._children, self._benches = Children(), Benches()
@@ -39,8 +43,10 @@ class Workplace:
         outcomes: list[Outcome] = []
         try:
             bench = self._benches.of(work)
-        except (SourceError, SourceMovedOnError) as error:
-            failure = Failure("source-changed" if isinstance(error, SourceMovedOnError) else "source-failed", str(error))
+        except SourceError as error:
+            failure = Failure(
+                "source-changed" if isinstance(error, SourceMovedOnError) else "source-failed", str(error)
+            )
             return Report(tuple(Outcome(item.number, item.attempt, failure=failure) for item in batch.items))
         limits = Limits(work.wall_s, work.memory_nbytes, bench.slot_nbytes)
         with self._children.child(work.owner, work.job_id, work.function, limits, work.combine) as child:
@@ -108,14 +114,15 @@ def _run_slice(work: Work, bench: Bench, item: Item, child: Child, tell: Tell) -
 
 
 def _keep(
-    work: Work, bench: Bench, item: Item, returned: Returned, value: object
+    work: Work, bench: Bench, item: Item, returned: Returned, given: Value | str
 ) -> tuple[tuple[Piece, ...], str | None]:
     """Put what a function returned on disk; return where, and what it looks like if that is new."""
     blobs = Blobs(work.data_dir)
     if work.combine is not None:
         return (Piece(PACKED, *blobs.put(dump(returned.value))),), None
-    fitter, template = bench.fitter(returned.value, item, value)
-    parts = fitter.fit(returned.value, bench.cell(item), value if bench.is_block(value) else None)
+    fitter, template = bench.fitter(returned.value, item, given)
+    block = given if isinstance(given, xr.Dataset) else None
+    parts = fitter.fit(returned.value, bench.cell(item), block)
     return store_parts(parts, fitter.layouts, blobs), template
 
 

@@ -1,7 +1,6 @@
 """Failures of jobs and processes, before a slice of them runs."""
 
 from cloudify.errors.families import BusyError, ImpossibleError, NotFoundError, SourceError, quote
-from cloudify.model.job import Failure
 
 
 class NoSandboxError(BusyError):
@@ -76,6 +75,6 @@ class CombineFailedError(ImpossibleError):
 
     code = "combine-failed"
 
-    def __init__(self, failure: Failure) -> None:
-        self.failure = failure
-        super().__init__(f"the results could not be combined: {failure.message}")
+    def __init__(self, reason: str, message: str, traceback: str) -> None:
+        self.reason, self.traceback = reason, traceback
+        super().__init__(f"the results could not be combined: {message}")

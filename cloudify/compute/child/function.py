@@ -31,9 +31,13 @@ def check_source(source: str, entry: str) -> None:
         raise InvalidFunctionError(f"the source defines no function {quote(entry)} at its top; {_instead(tree, entry)}")
     if len(found) > 1:
         lines = ", ".join(str(node.lineno) for node in found)
-        raise InvalidFunctionError(f"the source defines {quote(entry)} more than once (lines {lines}); keep one of them")
+        raise InvalidFunctionError(
+            f"the source defines {quote(entry)} more than once (lines {lines}); keep one of them"
+        )
     if isinstance(found[0], ast.AsyncFunctionDef):
-        raise InvalidFunctionError(f"{quote(entry)} is an `async def`, which is not awaited here; make it a plain `def`")
+        raise InvalidFunctionError(
+            f"{quote(entry)} is an `async def`, which is not awaited here; make it a plain `def`"
+        )
 
 
 def _parsed(source: str) -> ast.Module:

@@ -46,7 +46,9 @@ def plain_text(text: str, most_nbytes: int = JSON_NBYTES) -> str:
         If it is not so.
     """
     if len(text) > most_nbytes:
-        raise UnfitError(f"as JSON it takes {len(text)} bytes, more than the {most_nbytes} that one may: return an array")
+        raise UnfitError(
+            f"as JSON it takes {len(text)} bytes, more than the {most_nbytes} that one may: return an array"
+        )
     try:
         value = json.loads(text)
         if _depth(value) > JSON_DEPTH:
@@ -96,4 +98,6 @@ def _vetted(value: object) -> object:
 
 def _name(name: object, what: str) -> None:
     if not NAME.fullmatch(str(name)):
-        raise UnfitError(f"no {what} can be stored under the name {str(name)!r:.100}: a name has no '/' and 255 characters")
+        raise UnfitError(
+            f"no {what} can be stored under the name {str(name)!r:.100}: a name has no '/' and 255 characters"
+        )

@@ -129,7 +129,9 @@ class Process:
         except BrokenError as error:
             if self._failure is not None:
                 raise
-            log.error("a process that runs functions did not start", extra={"why": str(error), "said": self.log.take()[0]})
+            log.error(
+                "a process that runs functions did not start", extra={"why": str(error), "said": self.log.take()[0]}
+            )
             raise BrokenError("worker-lost", "no process that runs functions could be started") from None
         self.log = Log()
 

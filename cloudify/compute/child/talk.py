@@ -80,7 +80,12 @@ class Talk:
         if frame.get("op") == expected:
             return frame
         reason, message, trace = (frame.get(name) for name in ("reason", "message", "traceback"))
-        if frame.get("op") != "failed" or reason not in _TOLD or not isinstance(message, str) or not isinstance(trace, str):
+        if (
+            frame.get("op") != "failed"
+            or reason not in _TOLD
+            or not isinstance(message, str)
+            or not isinstance(trace, str)
+        ):
             raise BrokenError("invalid-result", "the process of the function answered as none of ours does")
         self.is_sound = reason in _HARMLESS and expected == "done"
         raise self._failed(Failure(reason, clean(message), clean(trace)))

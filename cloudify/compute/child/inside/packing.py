@@ -55,7 +55,6 @@ class File:
     data: memoryview
 
 
-
 def pack(values: Iterable[object], room: Callable[[int], memoryview]) -> int:
     """Write values into the memory that `room` gives for a number of bytes; return that number.
 
@@ -130,7 +129,9 @@ def _described(value: object, parts: list[Array]) -> Spec:
     if isinstance(value, File):
         return {"kind": "file", "name": value.name, "of": _part(np.frombuffer(value.data, np.uint8), "", parts)}
     if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
-        raise UnfitError("some of its values are masked: return `value.filled(numpy.nan)`, or filled with another number")
+        raise UnfitError(
+            "some of its values are masked: return `value.filled(numpy.nan)`, or filled with another number"
+        )
     if isinstance(value, np.ndarray):
         return {"kind": "array", "of": _part(value, "the array", parts)}
     variables = dict(value.coords.variables)  # type: ignore[attr-defined]  # xarray's from here on
@@ -141,7 +142,13 @@ def _described(value: object, parts: list[Array]) -> Spec:
     else:
         own, attrs = {_ITSELF: value.variable}, {}  # type: ignore[attr-defined]
     described = [
-        [_text(name), [_text(dim) for dim in of.dims], _part(of.data, f"{name!r}", parts), _attrs(of.attrs), name in coords]
+        [
+            _text(name),
+            [_text(dim) for dim in of.dims],
+            _part(of.data, f"{name!r}", parts),
+            _attrs(of.attrs),
+            name in coords,
+        ]
         for name, of in (*own.items(), *variables.items())
     ]
     if not own:
