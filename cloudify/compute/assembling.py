@@ -7,17 +7,15 @@ from dataclasses import dataclass
 from cloudify.compute.batch import Joining, Work
 from cloudify.compute.child.inside.packing import File, Plain
 from cloudify.compute.child.returned import load
-from cloudify.compute.coordinates import coordinate_parts
 from cloudify.compute.executor import Executor, LostError
 from cloudify.compute.feeding import Feeder
 from cloudify.compute.planned import Planned
-from cloudify.compute.results.assemble import assemble_chunks, assemble_files
+from cloudify.compute.results.assemble import assemble
+from cloudify.compute.results.manifest import Written
 from cloudify.compute.results.source import ranges
-from cloudify.compute.results.table import assemble_table
 from cloudify.compute.results.whole import assemble_whole
 from cloudify.compute.store.store import Store
 from cloudify.compute.template import Template
-from cloudify.datasets.manifest import references
 from cloudify.errors import ClusterUnavailableError, CombineFailedError, InvalidResultError
 from cloudify.model.outcome import Outcome, Piece
 from typing import TYPE_CHECKING
@@ -74,39 +72,36 @@ class Assembler:
             If it cannot be; of the family `BusyError` where it can later.
         """
         left = Left(self._store, work.job_id)
-        manifest = self._combined(work, left) if work.combine is not None else self._gathered(work, left)
-        if manifest:
-            self._store.jobs.hold(work.job_id, references(self._store.blobs.path(manifest)))
-        return manifest
+        written = self._combined(work, left) if work.combine is not None else self._gathered(work, left)
+        if written is None:
+            return ""
+        self._store.jobs.hold(work.job_id, written.held)
+        return written.manifest
 
-    def _gathered(self, work: Work, left: Left) -> str:
+    def _gathered(self, work: Work, left: Left) -> Written | None:
         record = self._store.jobs.get(work.job_id)
         if record is None or not record.template:
-            return ""
-        template, blobs = Template.from_json(record.template), self._store.blobs
-        if template.kind == "files":
-            return assemble_files(left, blobs)
-        if template.kind == "table":
-            return assemble_table(work.function.entry, left, blobs)
+            return None
+        template = Template.from_json(record.template)
         planned = Planned.from_json(record.plan).grown(record.job.total)
-        opened = self._feeder.open(planned) if planned.dataset else None
-        return assemble_chunks(
-            template.documents(planned.plan),
-            template.layouts(planned.plan),
-            coordinate_parts(template, planned.plan, opened),
+        return assemble(
+            template,
+            planned.plan,
+            work.function.entry,
             left,
-            blobs,
+            self._store.blobs,
+            opened=self._feeder.open(planned) if planned.dataset and template.kind == "grid" else None,
             absent=planned.plan.total - record.job.total,  # cells that the owner did not add
         )
 
-    def _combined(self, work: Work, left: Left) -> str:
+    def _combined(self, work: Work, left: Left) -> Written | None:
         """Combine all results, neighbours first, so that their order is kept."""
         values = [piece.sha256 for piece in left.pieces()]
         while len(values) > 1:
             runs = [tuple(values[start : start + JOINED]) for start in range(0, len(values), JOINED)]
             values = list(self._joined(work, runs))
         if not values:
-            return ""
+            return None
         value = load(self._store.blobs.read(values[0]))
         if isinstance(value, File):
             raise InvalidResultError("files cannot be combined; return arrays or plain values")

@@ -123,7 +123,7 @@ def _keep(
     fitter, template = bench.fitter(returned.value, item, given)
     block = given if isinstance(given, xr.Dataset) else None
     parts = fitter.fit(returned.value, bench.cell(item), block)
-    return store_parts(parts, fitter.layouts, blobs), template
+    return store_parts(parts, blobs), template
 
 
 def _hear(job_id: str, item: Item, tell: Tell, said: Sequence[Emitted | Progress]) -> None:
