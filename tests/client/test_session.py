@@ -90,7 +90,7 @@ def test_what_may_not_be_sent_twice_is_sent_once(server: RemoteServer, stand_in:
     ("status", "error", "said"),
     [
         (400, ServerSaysError, "no good"),
-        (403, TokenRefusedError, "no good (sent was the token that was given)"),
+        (403, TokenRefusedError, 'no good (sent was the token that was given; token="" sends none)'),
         (404, NotThereError, "no good"),
         (409, ServerSaysError, "no good"),
         (410, NotThereError, "no good"),
