@@ -12,7 +12,7 @@ from urllib.parse import quote
 from uuid import uuid4
 
 from cloudify.client.datasets import list_ids, open_dataset
-from cloudify.client.function import Given
+from cloudify.client.function import Files, Given
 from cloudify.client.jobs import Job, find_job, list_jobs
 from cloudify.client.package import map_inputs, package
 from cloudify.client.refusals import as_json
@@ -74,7 +74,7 @@ class RemoteServer:
         variables: str | Iterable[str] | None = None, args: Mapping[str, object] | None = None,
         chunks: Mapping[str, int] | None = None, overlap: Mapping[str, int] | None = None, combine: Given | None = None,
         pool: str | None = None, limits: Mapping[str, float] | None = None,
-        on_error: Literal["stop", "skip"] | None = None, files: Mapping[str, bytes] | None = None,
+        on_error: Literal["stop", "skip"] | None = None, files: Files | None = None,
         template: Mapping[str, object] | None = None, open: bool = False,  # noqa: A002  # the word of jobs
     ) -> Job:  # fmt: skip
         """Run a function over every block of a dataset, or over data; return the job at once.

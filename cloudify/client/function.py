@@ -8,16 +8,18 @@ from textwrap import dedent
 from types import CodeType
 
 from cloudify.client.outside import advice, annotations_outside, names_outside
-from cloudify.errors import UnsendableFunctionError
+from cloudify.errors import InvalidCallError, UnsendableFunctionError
 from cloudify.model.function import Function
 
 Given = Callable[..., object] | str | Function
 """A function, source text whose last function is meant, or source text with the name of the function in it."""
+Files = Mapping[str, bytes | str]
+"""Relative path -> content of files beside a function."""
 
 _ANNOTATIONS_STAY_TEXT = "from __future__ import annotations\n\n"
 
 
-def read_function(given: Given, files: Mapping[str, bytes] | None = None) -> Function:
+def read_function(given: Given, files: Files | None = None) -> Function:
     """Return what travels of a function, and files beside it.
 
     Raises
@@ -28,7 +30,7 @@ def read_function(given: Given, files: Mapping[str, bytes] | None = None) -> Fun
     if isinstance(given, Function):
         return given
     if isinstance(given, str):
-        return Function(given, _last_function(given), dict(files or {}))
+        return Function(given, _last_function(given), _contents(files))
     name = getattr(given, "__name__", type(given).__name__)
     if fault := _fault_of_kind(given):
         raise UnsendableFunctionError(name, fault)
@@ -39,7 +41,20 @@ def read_function(given: Given, files: Mapping[str, bytes] | None = None) -> Fun
     _refuse_outside_names(given, node)
     if annotations_outside(node):  # they are for readers: nothing has to be there to evaluate them
         source = _ANNOTATIONS_STAY_TEXT + source
-    return Function(source, node.name, dict(files or {}))
+    return Function(source, node.name, _contents(files))
+
+
+def _contents(files: Files | None) -> dict[str, bytes]:
+    return {path: _content(path, content) for path, content in (files or {}).items()}
+
+
+def _content(path: str, content: object) -> bytes:
+    if isinstance(content, str):
+        return content.encode()
+    if not isinstance(content, bytes):
+        kind = type(content).__name__
+        raise InvalidCallError(f"expected the content of the file {path!r} as text or bytes, found {kind}")
+    return content
 
 
 def _fault_of_kind(given: object) -> str:

@@ -12,14 +12,14 @@ _THERE = frozenset(dir(builtins)) | {"__name__", "__builtins__"}
 
 
 def names_outside(node: ast.FunctionDef) -> list[str]:
-    """Return the names that a function needs from outside to be defined and to run, annotations aside, in order.
+    """Return the names that a function needs from outside to be defined and to run, annotations aside.
 
     >>> names_outside(ast.parse("def f(x: A, k=B): return g(x.h, [n for n in x], len(x))").body[0])
     ['B', 'g']
     """
     bare = ast.Module([_Bare().visit(ast.parse(ast.unparse(node)).body[0])], [])
     table = symtable.symtable(ast.unparse(bare), "<function>", "exec")
-    return [name for name in dict.fromkeys(_referenced(table)) if name not in _THERE]
+    return sorted(set(_from_around(table)) - _THERE)
 
 
 def annotations_outside(node: ast.FunctionDef) -> set[str]:
@@ -56,12 +56,13 @@ def _import_of(name: str, value: object, module: str) -> str:
     return f"from {home} import {own}" + f" as {name}" * (own != name)
 
 
-def _referenced(table: symtable.SymbolTable) -> Iterator[str]:
+def _from_around(table: symtable.SymbolTable) -> Iterator[str]:
     for symbol in table.get_symbols():
-        if symbol.is_referenced() and (symbol.is_global() or table.get_type() == "module"):
+        is_outside = symbol.is_global() or table.get_type() == "module"
+        if (symbol.is_referenced() and is_outside) or symbol.is_declared_global():
             yield symbol.get_name()
     for child in table.get_children():
-        yield from _referenced(child)
+        yield from _from_around(child)
 
 
 def _every(arguments: ast.arguments) -> list[ast.arg]:

@@ -7,7 +7,7 @@ from base64 import b64encode
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from cloudify.client.function import Given, read_function
+from cloudify.client.function import Files, Given, read_function
 from cloudify.errors import InvalidCallError, UnsendableFunctionError
 from cloudify.model.function import Function
 
@@ -20,7 +20,7 @@ _OUTPUTS = {"result": {"schema": {"type": "string", "contentMediaType": "applica
 def map_inputs(
     function: Given, dataset: str | None, data: Iterable[object] | None, *,
     variables: str | Iterable[str] | None, args: Mapping[str, object] | None, combine: Given | None,
-    files: Mapping[str, bytes] | None, others: Mapping[str, object],
+    files: Files | None, others: Mapping[str, object],
 ) -> dict[str, object]:  # fmt: skip
     """Return the inputs of the process `map`; what was not given is left to the server.
 
@@ -76,11 +76,11 @@ def package(function: Given, process_id: str | None, version: str, title: str | 
 
 def as_input(function: Function) -> dict[str, object]:
     """Return a function as an input: its files in base64."""
-    files = {path: b64encode(content).decode() for path, content in function.files.items()}
+    files = {path: {"base64": b64encode(content).decode()} for path, content in function.files.items()}
     return {"source": function.source, "entry": function.entry} | ({"files": files} if files else {})
 
 
-def _process_or_source(function: Given, files: Mapping[str, bytes] | None) -> dict[str, object]:
+def _process_or_source(function: Given, files: Files | None) -> dict[str, object]:
     if isinstance(function, str) and PROCESS_ID.fullmatch(function):
         return {"process": function}
     return as_input(read_function(function, files))

@@ -6,7 +6,7 @@ from html import escape
 from importlib import import_module
 from typing import Any, Protocol, TextIO
 
-from cloudify.client.view import EIGHTHS, View, last_line, printable, running_line, step_line
+from cloudify.client.view import EIGHTHS, View, last_line, printable, running_line, step_line, told
 
 STEP = 0.1
 """A log gets a line for each tenth."""
@@ -100,18 +100,18 @@ class Notebook:
 
     def update(self, view: View) -> None:
         """Show how far it is."""
-        self._show(running_line(view, NOTEBOOK_WIDTH), view)
+        self._show(running_line(view, NOTEBOOK_WIDTH), told(view), view)
 
     def end(self, view: View) -> None:
         """Show what became of it."""
-        self._show(last_line(view), view)
+        self._show(last_line(view), last_line(view), view)
 
     def leave(self, line: str) -> None:
         """Write a line below."""
         sys.stderr.write(f"{line}\n")
 
-    def _show(self, line: str, view: View) -> None:
-        shown = {"text/plain": line, "text/html": _html(line, view)}
+    def _show(self, line: str, words: str, view: View) -> None:
+        shown = {"text/plain": line, "text/html": _html(words, view)}
         if self._handle is None:
             self._handle = import_module("IPython.display").display(shown, raw=True, display_id=True)
         else:
@@ -125,9 +125,8 @@ def _is_notebook() -> bool:
     return getattr(shell, "kernel", None) is not None
 
 
-def _html(line: str, view: View) -> str:
+def _html(words: str, view: View) -> str:
     """Write the same for a browser; what functions said in it is text."""
-    words = line.translate(dict.fromkeys(map(ord, EIGHTHS[1:] + "▕")))
     style = {"failed": "color:#b00020", "successful": "color:#1b7f3b"}.get(view.status.state, "")
     bar = f'<progress value="{view.fraction:.4f}" max="1" style="width:16em;vertical-align:middle"></progress> '
     return (

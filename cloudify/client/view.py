@@ -31,6 +31,12 @@ class View:
         return min(1.0, slices.settled / slices.total) if slices.total else 0.0
 
     @property
+    def percent(self) -> int:
+        """The same in whole percent; 100 only if all are."""
+        slices = self.status.slices
+        return min(100, 100 * slices.settled // slices.total) if slices.total else 0
+
+    @property
     def left_s(self) -> float | None:
         """How long the rest takes at this rate; None where nobody can tell."""
         slices = self.status.slices
@@ -60,7 +66,7 @@ class Pace:
 
 
 def running_line(view: View, width: int, *, plain: bool = False) -> str:
-    """Return one line of at most `width` characters: a bar, and what fits beside it.
+    """Return one line of at most `width` characters: what fits, the most important first, and a bar if there is room.
 
     Parameters
     ----------
@@ -68,13 +74,12 @@ def running_line(view: View, width: int, *, plain: bool = False) -> str:
         Draw the bar in ASCII.
     """
     state, *words = _words(view)
-    while words and width < len(line := "  ".join([state, *words])) + NARROWEST_BAR + 4:
+    while words and len("  ".join([state, *words])) > width:
         words.pop()
-    line = "  ".join([state, *words])
-    room = min(WIDEST_BAR, width - len(line) - 4)
-    if room >= NARROWEST_BAR and view.status.slices.total:
-        line = "  ".join([state, _bar(view.fraction, room, plain=plain), *words])
-    return line[:width]
+    room = min(WIDEST_BAR, width - len("  ".join([state, *words])) - len("  ||"))
+    if room >= NARROWEST_BAR and state == "running" and view.status.slices.total:
+        words.insert(0, _bar(view.fraction, room, plain=plain))
+    return "  ".join([state, *words])[:width]
 
 
 def last_line(view: View) -> str:
@@ -91,7 +96,12 @@ def last_line(view: View) -> str:
 
 def step_line(view: View) -> str:
     """Return one line for a log: how far the job is."""
-    return "  ".join([f"job {view.status.id}", *_words(view)])
+    return f"job {view.status.id} {told(view)}"
+
+
+def told(view: View) -> str:
+    """Return how far a running job is, in words without a bar."""
+    return "  ".join(_words(view))
 
 
 def printable(text: str, also: str = "") -> str:
@@ -124,7 +134,9 @@ def _words(view: View) -> list[str]:
         return [status.state, view.trouble]
     if status.state != "running":
         return [status.state, status.message or "waits for its turn", duration(view.elapsed_s)]
-    said = ["running", f"{view.fraction:4.0%}", f"{slices.settled}/{slices.total} slices"]
+    if not slices.total:
+        return ["running", "no slices so far"]
+    said = ["running", f"{view.percent:3}%", f"{slices.settled}/{slices.total} slices"]
     if slices.failed:
         said.append(f"{slices.failed} failed")
     if slices.settled >= slices.total:

@@ -40,7 +40,7 @@ class Fitter:
 
     def __init__(self, template: Template, plan: AnyPlan, name: str = "") -> None:
         self._template, self._plan, self._name = template, plan, name
-        self.layouts = template.layouts(plan)
+        self._layouts = template.layouts(plan)
         self._dims = tuple(axis.dim for axis in plan.axes)
         self._first = plan.index(template.first)
 
@@ -92,7 +92,7 @@ class Fitter:
                 raise InvalidResultError(f"{field.name!r}: {error}") from error
             if not elsewhere or elsewhere <= {dim.axis for dim in field.dims}:  # else another slice writes the same
                 place = tuple(index[dim.axis] if dim.axis else 0 for dim in field.dims)
-                yield Part(field.name, place, values, self.layouts[field.name])
+                yield Part(field.name, place, values, self._layouts[field.name])
 
 
 @lru_cache(maxsize=1024)

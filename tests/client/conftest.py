@@ -1,6 +1,6 @@
-"""A stand-in for the engine: what a server answers about jobs, in the shapes of the OGC routes, without any computing but
-`map` over data, which is done at once, by the source text that came. Datasets are served by the real server behind it.
+"""A stand-in for the engine: what a server answers about jobs, in the shapes of the OGC routes.
 
+It computes nothing but `map` over data, at once, by the source text that came. Datasets are served by the real server.
 The engine itself is tried with this client in the tests of the engine.
 """
 
@@ -23,14 +23,14 @@ from cloudify import Server
 from cloudify.client.connect import RemoteServer
 from cloudify.testing import running
 
-TOKEN = "cld_abcd1234_good"
+TOKEN = "cld_abcd1234_good"  # noqa: S105
 EX = "http://www.opengis.net/def/exceptions/ogcapi-processes-1/1.0/"
 TERMINAL = {"successful", "failed", "dismissed"}
 
 Answer = Callable[[Request], Response]
 
 
-class Cut(Exception):
+class Cut(Exception):  # noqa: N818
     """The connection is dropped instead of answering."""
 
 
@@ -55,7 +55,7 @@ class StandIn:
         self.asked: list[tuple[str, str, dict[str, str], Any]] = []
         """Method, path with query, headers, body."""
         self.instead: dict[tuple[str, str], list[Any]] = {}
-        """What is answered in place of the real answer, one after the other: a response, `cut`, None for the real one."""
+        """Answers in place of the real ones, one after the other: a response, `cut`, or None for the real one."""
         self.cuts: list[int] = []
         """After how many events each connection to a stream is cut, in the middle of the next one."""
         self.holds = False
@@ -119,7 +119,11 @@ class StandIn:
         """Hide what jobs leave from strangers."""
         headers = dict(scope.get("headers", []))
         if "/job-" in scope["path"] and headers.get(b"authorization") != f"Bearer {TOKEN}".encode():
-            scope = {**scope, "path": "/datasets/nothing/zarr/zarr.json", "raw_path": b"/datasets/nothing/zarr/zarr.json"}
+            scope = {
+                **scope,
+                "path": "/datasets/nothing/zarr/zarr.json",
+                "raw_path": b"/datasets/nothing/zarr/zarr.json",
+            }
         await self._datasets(scope, receive, send)
 
     async def _execute(self, request: Request) -> Response:
@@ -198,7 +202,9 @@ class StandIn:
             for event in self.events[job_id][told:]:
                 told += 1
                 if event["seq"] is None or event["seq"] > after:
-                    frame = f"id: {event['seq']}\nevent: {event['type']}\ndata: {json.dumps(event, ensure_ascii=False)}\n\n"
+                    frame = (
+                        f"id: {event['seq']}\nevent: {event['type']}\ndata: {json.dumps(event, ensure_ascii=False)}\n\n"
+                    )
                     if left == 0:
                         yield frame.encode()[:-5]
                         raise Cut

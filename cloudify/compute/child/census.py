@@ -28,7 +28,8 @@ class Being:
 
 def take_census() -> list[Being]:
     """Return all processes."""
-    return [being for name in os.listdir("/proc") if name.isdecimal() and (being := _being(int(name)))]
+    names = os.listdir("/proc")  # noqa: PTH208  # a path each would cost more than all the rest
+    return [being for name in names if name.isdecimal() and (being := _being(int(name)))]
 
 
 def _being(pid: int) -> Being | None:
@@ -65,7 +66,7 @@ def kin_of(pid: int, beings: list[Being]) -> set[int]:
 
 
 def memory_of(pid: int) -> tuple[int, int]:
-    """Return the bytes of a process that are in memory, and those among them that it shares with nobody; 0 if it ended."""
+    """Return the bytes of a process that are in memory, and those that it shares with nobody; nothing if it ended."""
     with suppress(OSError, ValueError):
         _, resident, shared = map(int, Path(f"/proc/{pid}/statm").read_bytes().split()[:3])
         return resident * PAGESIZE, (resident - shared) * PAGESIZE

@@ -2,8 +2,8 @@
 
 from typing import Protocol
 
-from cloudify.compute.child.process import BrokenError, Order, Process
-from cloudify.compute.child.returned import Returned, SliceFailedError
+from cloudify.compute.child.process import Order, Process
+from cloudify.compute.child.returned import BrokenError, Returned, SliceFailedError
 from cloudify.compute.child.talk import Input, OnEmitted, Role, Talk
 
 

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from cloudify.compute.child.inside.packing import Array, File, Plain, UnfitError, unpack
+from cloudify.compute.child.inside.arrays import Array, UnfitError
+from cloudify.compute.child.inside.packing import File, Plain, unpack
 
 HEADER_NBYTES = 2**20
 """Longest names and attributes of a value."""
@@ -47,20 +48,19 @@ def plain_text(text: str, most_nbytes: int = JSON_NBYTES) -> str:
     """
     if len(text) > most_nbytes:
         raise UnfitError(
-            f"as JSON it takes {len(text)} bytes, more than the {most_nbytes} that one may: return an array"
+            f"as JSON it takes {len(text)} bytes, and {most_nbytes} are passed on: return an array or a file"
         )
     try:
         value = json.loads(text)
-        if _depth(value) > JSON_DEPTH:
-            raise UnfitError(f"lists and objects lie in each other more than {JSON_DEPTH} deep")
         json.dumps(value, ensure_ascii=False).encode()
-        return json.dumps(value, allow_nan=False)
+        plain = json.dumps(value, allow_nan=False)
     except RecursionError:
-        raise UnfitError(f"lists and objects lie in each other more than {JSON_DEPTH} deep") from None
-    except UnfitError:
-        raise
+        value, plain = None, ""
     except ValueError as error:
         raise UnfitError(f"it is no JSON: {error}") from None
+    if not plain or _depth(value) > JSON_DEPTH:
+        raise UnfitError(f"its lists and objects lie more than {JSON_DEPTH} deep in each other")
+    return plain
 
 
 def _depth(value: object) -> int:

@@ -14,8 +14,8 @@ from weakref import WeakSet
 from cloudify.compute.child.child import Child
 from cloudify.compute.child.ender import Ender
 from cloudify.compute.child.launch import Launch
-from cloudify.compute.child.process import BrokenError, Order, Process
-from cloudify.compute.child.returned import Limits
+from cloudify.compute.child.process import Order, Process
+from cloudify.compute.child.returned import BrokenError, Limits
 from cloudify.compute.child.spares import Spares
 from cloudify.model.function import Function
 from cloudify.model.job import Failure

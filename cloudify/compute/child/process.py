@@ -18,39 +18,28 @@ from time import monotonic
 
 import numpy as np
 
-from cloudify.compute.child.census import Census, end_kin, memory_of
+from cloudify.compute.child.census import end_kin
+from cloudify.compute.child.inside.arrays import UnfitError
 from cloudify.compute.child.inside.channel import READ_NBYTES, Frame, Frames, encode
-from cloudify.compute.child.inside.packing import File, Plain, UnfitError, pack
+from cloudify.compute.child.inside.packing import File, Plain, pack
 from cloudify.compute.child.judge import read_value
 from cloudify.compute.child.launch import Launch
 from cloudify.compute.child.log import Log
-from cloudify.compute.child.returned import Limits, Value
+from cloudify.compute.child.returned import BrokenError, Limits, Value
 from cloudify.compute.child.slots import Slot
+from cloudify.compute.child.watch import TICK_S, Watch, cpu_s
 from cloudify.model.function import Function
-from cloudify.model.job import Failure, Reason
+from cloudify.model.job import Failure
 
 START_S = 60.0
 """Longest start: on a busy machine the libraries take ten seconds."""
-TICK_S = 0.05
-"""How often a process at work is looked at."""
 REAP_S = 2.0
 ENDING_S = 1.0
 """How long a process may take to end after it closed what it answers by."""
 HEADER_NBYTES = 2**23
 """Room for names, attributes and arguments besides a block or a result."""
-MOST_PROCESSES = 64
-"""Of one function, at once."""
 
 log = logging.getLogger(__name__)
-_census = Census()
-
-
-class BrokenError(Exception):
-    """A process that is of no use any more, and why; whoever is told ends it."""
-
-    def __init__(self, reason: Reason, message: str) -> None:
-        super().__init__(message)
-        self.failure = Failure(reason, message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +95,9 @@ class Process:
         self._frames, self._run = Frames(), 0
         self._limits: Limits | None = None
         self._failure: Failure | None = None
-        self._before, self._nbytes_in, self._look_at = (0, 0), 0, 0.0
+        self._watch: Watch | None = None
         self.log = Log()
         self.is_loaded = False
-        self.peak_nbytes = 0
-        """Most memory of one of its processes that was seen in this run."""
 
     # -- its life
 
@@ -122,25 +109,24 @@ class Process:
         BrokenError
             If it does not start.
         """
+        why = "it began with something else"
         try:
-            frames = self._hear(monotonic() + START_S)
-            if [frame.get("op") for frame in frames] != ["ready"]:
-                raise BrokenError("worker-lost", "the process that runs functions began with something else")
+            if [frame.get("op") for frame in self._hear(monotonic() + START_S)] == ["ready"]:
+                self.log = Log()
+                return
         except BrokenError as error:
-            if self._failure is not None:
-                raise
-            log.error(
-                "a process that runs functions did not start", extra={"why": str(error), "said": self.log.take()[0]}
-            )
-            raise BrokenError("worker-lost", "no process that runs functions could be started") from None
-        self.log = Log()
+            why = str(error)
+        if self._failure is not None:
+            raise BrokenError(self._failure.reason, self._failure.message)
+        log.error("a process that runs functions did not start", extra={"why": why, "said": self.log.take()[0]})
+        raise BrokenError("worker-lost", "no process that runs functions could be started; the server's log has why")
 
     def assign(self, order: Order) -> None:
         """Say what it is for. It has seen no code before, and sees no other."""
         self._limits = order.limits
         self._in.open(len(order.functions) * order.limits.slot_nbytes + HEADER_NBYTES, is_input=True)
         self._out.open(order.limits.slot_nbytes + HEADER_NBYTES, is_input=False)
-        self._before = memory_of(self.pid)
+        self._watch = Watch(self.pid, order.limits, self._out.view.nbytes)
 
     @property
     def is_alive(self) -> bool:
@@ -169,10 +155,13 @@ class Process:
     # -- its work
 
     def cpu_s(self) -> float:
-        """Return what processor time it has taken; not that of others that it started."""
-        with suppress(OSError):
-            return time.clock_gettime((~self.pid << 3) | 2)  # CPUCLOCK_SCHED of a process: linux/posix-timers.h
-        return 0.0
+        """Return what processor time it has taken."""
+        return cpu_s(self.pid)
+
+    @property
+    def peak_nbytes(self) -> int:
+        """Most memory of one of its processes that was seen in this run."""
+        return self._watch.peak_nbytes if self._watch else 0
 
     def put(self, values: Iterable[object]) -> int:
         """Write values where it reads them, while it is idle; return how many bytes they take.
@@ -208,8 +197,8 @@ class Process:
             If it has ended, or reads nothing.
         """
         self._run += 1
-        self._nbytes_in, self.peak_nbytes = frame["nbytes"], 0
-        self._look_at = monotonic() + TICK_S
+        if self._watch is not None:
+            self._watch.begin(frame["nbytes"])
         data = encode({**frame, "run": self._run})
         try:
             sent = os.write(self._to, data)
@@ -246,11 +235,13 @@ class Process:
             if now >= end:
                 wall_s = self._limits.wall_s if self._limits else START_S
                 raise BrokenError("timeout", f"the function took longer than {wall_s:g} s; choose smaller chunks")
-            if now >= self._look_at:
-                self._look_at = now + TICK_S
-                self._watch()
+            if self._watch is not None:
+                self._watch.look()
             # What was printed before a frame was sent is there with it, and is read first: it is registered first
-            for fd, _ in self._poll.poll(ceil(1000 * min(end - now, TICK_S))):
+            ready = self._poll.poll(ceil(1000 * min(end - now, TICK_S)))
+            if not ready and not self.is_alive:  # what it started may hold its pipes open
+                raise self._ended()
+            for fd, _ in ready:
                 frames = self._read(fd)
                 if frames:
                     return frames
@@ -275,21 +266,6 @@ class Process:
                 "memory-limit", f"what the function is given takes {nbytes} bytes: more than {self._in.view.nbytes}"
             )
         return self._in.view
-
-    def _watch(self) -> None:
-        """Look at what the function takes."""
-        if self._limits is None:
-            return
-        kin = _census.kin(self.pid)
-        if len(kin) > MOST_PROCESSES:
-            raise BrokenError("process-limit", f"the function had {len(kin)} processes, more than {MOST_PROCESSES}")
-        each = [memory_of(pid) for pid in kin]
-        resident, private = (sum(of) for of in zip(*each, strict=True))
-        self.peak_nbytes = max(self.peak_nbytes, *(of for of, _ in each))
-        most, (resident_before, private_before) = self._limits.memory_nbytes, self._before
-        shared = 2 * self._nbytes_in + self._out.view.nbytes
-        if private - private_before > most + self._nbytes_in or resident - resident_before > most + shared:
-            raise BrokenError("memory-limit", f"the function took more than the {most} bytes of memory that it may")
 
     def _ended(self) -> BrokenError:
         """Say why nothing comes from it any more."""

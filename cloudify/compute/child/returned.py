@@ -5,9 +5,10 @@ from typing import TypeAlias
 
 import xarray as xr
 
-from cloudify.compute.child.inside.packing import Array, File, Plain, pack
+from cloudify.compute.child.inside.arrays import Array
+from cloudify.compute.child.inside.packing import File, Plain, pack
 from cloudify.compute.child.judge import read_value
-from cloudify.model.job import Failure, Usage
+from cloudify.model.job import Failure, Reason, Usage
 from cloudify.model.outcome import Emitted
 
 Value: TypeAlias = xr.Dataset | xr.DataArray | Array | Plain | File
@@ -61,6 +62,14 @@ class SliceFailedError(Exception):
         super().__init__(f"{failure.reason}: {failure.message}")
         self.failure, self.usage, self.emitted = failure, usage, emitted
         self.log, self.log_is_cut = log, log_is_cut
+
+
+class BrokenError(Exception):
+    """A process that is of no use any more, and why; whoever is told ends it."""
+
+    def __init__(self, reason: Reason, message: str) -> None:
+        super().__init__(message)
+        self.failure = Failure(reason, message)
 
 
 def dump(value: Value) -> bytes:

@@ -7,12 +7,13 @@ from math import isfinite
 from time import monotonic
 from typing import Literal, TypeAlias
 
+from cloudify.compute.child.inside.arrays import UnfitError
 from cloudify.compute.child.inside.channel import MOST_EMITTED, PAYLOAD_NBYTES, PROGRESS_S, TYPE, Frame
-from cloudify.compute.child.inside.packing import Plain, UnfitError
+from cloudify.compute.child.inside.packing import Plain
 from cloudify.compute.child.judge import plain_text
 from cloudify.compute.child.log import clean
-from cloudify.compute.child.process import BrokenError, Order, Process
-from cloudify.compute.child.returned import Progress, Returned, SliceFailedError, Value
+from cloudify.compute.child.process import Order, Process
+from cloudify.compute.child.returned import BrokenError, Progress, Returned, SliceFailedError, Value
 from cloudify.model.job import Failure, Usage
 from cloudify.model.outcome import Emitted
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from cloudify.compute.child.inside.packing import File, Plain, UnfitError
+from cloudify.compute.child.inside.arrays import UnfitError
+from cloudify.compute.child.inside.packing import File, Plain
 
 
 def passed_on(returned: object, entry: str, folder: Path) -> object:
@@ -20,7 +21,7 @@ def passed_on(returned: object, entry: str, folder: Path) -> object:
         path = (folder / returned).resolve()
         if not path.is_relative_to(folder.resolve()) or not path.is_file():
             raise UnfitError(f"{entry}() returned the path {str(returned)!r:.200}: no file in its working directory")
-        return File(path.name, memoryview(np.fromfile(path, np.uint8)))
+        return File(path.name, np.fromfile(path, np.uint8).data)
     if isinstance(returned, np.ndarray):
         return returned
     xr: Any = sys.modules.get("xarray")
@@ -30,10 +31,9 @@ def passed_on(returned: object, entry: str, folder: Path) -> object:
         return returned if returned.name is not None else returned.rename(entry)
     if isinstance(returned, (str, int, float, list, tuple, dict, np.generic)):
         return Plain(as_json(returned, f"the value that {entry}() returned"))
-    kind = f"{type(returned).__module__}.{type(returned).__qualname__}".removeprefix("builtins.")
     raise UnfitError(
-        f"{entry}() returned a {kind:.100}; it may return an xarray Dataset or DataArray, a numpy array, a number, a text, "
-        "a list or dict of these, bytes, or the pathlib.Path of a file in its working directory"
+        f"{entry}() returned a {type(returned).__qualname__:.100}; it may return an xarray Dataset or DataArray, a numpy array, a number, "
+        "a text, a list or dict of these, bytes, or the pathlib.Path of a file in its working directory"
     )
 
 

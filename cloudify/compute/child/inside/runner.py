@@ -22,8 +22,9 @@ from typing import Any
 
 import numpy as np
 
+from cloudify.compute.child.inside.arrays import UnfitError
 from cloudify.compute.child.inside.channel import MOST_EMITTED, PAYLOAD_NBYTES, PROGRESS_S, TYPE, Channel
-from cloudify.compute.child.inside.packing import File, Plain, UnfitError, pack, unpack
+from cloudify.compute.child.inside.packing import File, Plain, pack, unpack
 from cloudify.compute.child.inside.returning import as_json, passed_on
 
 MESSAGE_CHARS, TRACEBACK_CHARS = 1000, 60_000
@@ -80,7 +81,7 @@ class Runner:
 
     def emit(self, type: str, payload: object = None) -> None:  # noqa: A002  # the word of events
         """Add an event to the job."""
-        if not isinstance(type, str) or not TYPE.fullmatch(type):
+        if not TYPE.fullmatch(str(type)):
             raise ValueError(f"a type of event is 1 to 64 letters, digits and any of _.:/-, and not {type!r:.100}")
         text = as_json(payload, "a payload")
         if len(text) > PAYLOAD_NBYTES:
@@ -222,11 +223,20 @@ def _given(value: object) -> object:
     return bytes(value.data) if isinstance(value, File) else value
 
 
+def _ask_system() -> None:
+    libc = ctypes.CDLL(None)
+    libc.prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: an endless loop ends with whoever started it
+    with contextlib.suppress(AttributeError):  # a C library without
+        # M_MMAP_THRESHOLD, M_TRIM_THRESHOLD: a block's memory is there again for the next block, without page faults
+        libc.mallopt(-3, 2**25)
+        libc.mallopt(-1, 2**29)
+
+
 def main(in_fd: int, out_fd: int) -> None:
     """Get ready, say so, and run functions until nobody sends frames any more."""
     for fd in (in_fd, out_fd):
-        os.set_inheritable(fd, False)
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: an endless loop ends with who started it
+        os.set_inheritable(fd, False)  # noqa: FBT003  # Python's own
+    _ask_system()
     channel = Channel()
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(line_buffering=True, errors="backslashreplace")  # type: ignore[union-attr]
