@@ -1,6 +1,6 @@
 """Blocks: what a function is given of a dataset, read and decoded, with its true coordinates."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -17,7 +17,6 @@ from cloudify.datasets.opened import Opened
 from cloudify.model.stop import go_on
 
 Array = np.ndarray[Any, np.dtype[Any]]
-Read = Callable[[tuple[slice, ...]], Array]
 
 HELD_NBYTES: Final = 2**24
 """Coordinates up to this size are read once and held; others with each block, as data are."""
@@ -29,11 +28,18 @@ class Reader:
     def __init__(self, opened: Opened, plan: Plan) -> None:
         self.opened, self.plan = opened, plan
         self.selected: Selected = select(opened, plan.variables)
-        held, apart = _parted(self.selected.coords)
-        self._frame = xr.Dataset(coords={name: _plain(variable) for name, variable in held.items()})
+        held = _held(self.selected.coords)
         reductions = Reductions()
-        self._data = {name: _Part(variable, reductions) for name, variable in self.selected.data.items()}
-        self._coords = {name: _Part(variable, reductions) for name, variable in apart.items()}
+        self._parts = {
+            name: _Part(variable, reductions) for name, variable in self.selected.variables.items() if name not in held
+        }
+        self._cut = {axis.dim for axis in plan.axes if axis.count > 1}
+        self._frame = xr.Dataset(
+            {name: self._parts[name].stand_in for name in self.selected.data},
+            {name: held[name] if name in held else self._parts[name].stand_in for name in self.selected.coords},
+            self.selected.attrs,
+        )
+        self._shares = any(self._cut.isdisjoint(part.dims) for part in self._parts.values())
 
     def block(self, number: int) -> xr.Dataset:
         """Read the block of a slice, in memory. Blocks; raises what the source raises (`datasets.source.failures`).
@@ -44,13 +50,12 @@ class Reader:
             As `model.stop.go_on`, between variables.
         """
         cell = self.plan.read_cell(number)
-        frame = self._frame.isel({dim: part for dim, part in cell.items() if dim in self._frame.dims})
-        coords = {name: part.read(cell) for name, part in self._coords.items()}
-        return xr.Dataset(
-            {name: part.read(cell) for name, part in self._data.items()},
-            {**frame.coords, **coords} if coords else frame.coords,
-            self.selected.attrs,
-        )
+        block = self._frame.isel({dim: part for dim, part in cell.items() if dim in self._cut})
+        if self._shares:
+            block = block.copy(deep=False)  # a variable that is not cut is still that of the frame
+        for name, part in self._parts.items():
+            block.variables[name]._data = part.read(cell)  # noqa: SLF001  # to set `data` looks at each object in it
+        return block
 
 
 def read_block(opened: Opened, plan: Plan, number: int) -> xr.Dataset:
@@ -63,38 +68,28 @@ class _Part:
 
     def __init__(self, variable: xr.Variable, reductions: Reductions) -> None:
         self._variable = variable
-        self._dims = tuple(map(str, variable.dims))
+        self.dims = tuple(map(str, variable.dims))
         self._blocks = Blocks.of("", variable, reductions)
+        self.stand_in = xr.Variable(variable.dims, np.broadcast_to(np.False_, variable.shape), variable.attrs)
+        """Of its shape, at no cost of memory: the values are put in its place."""
 
-    def read(self, cell: Cell) -> xr.Variable:
+    def read(self, cell: Cell) -> Array:
         """Read the part of it that lies in a cell: whole along dimensions that are not cut."""
         go_on()
         sizes = self._variable.shape
-        region = tuple(cell.get(dim, slice(0, size)) for dim, size in zip(self._dims, sizes, strict=True))
+        region = tuple(cell.get(dim, slice(0, size)) for dim, size in zip(self.dims, sizes, strict=True))
         if self._blocks is None:
-            values = self._variable[region].to_numpy()
-        else:
-            keys, mosaic = touched(self._blocks, region)
-            values = mosaic.joined(evaluate(self._blocks.tasks(keys), keys))
-        return xr.Variable(self._dims, values, self._variable.attrs, fastpath=True)
+            return self._variable[region].to_numpy()
+        keys, mosaic = touched(self._blocks, region)
+        return mosaic.joined(evaluate(self._blocks.tasks(keys), keys))
 
 
-def _parted(
-    coords: Mapping[str, xr.Variable],
-) -> tuple[dict[str, xr.Variable], dict[str, xr.Variable]]:
-    """Part coordinates into those that are held and those that are read with each block."""
+def _held(coords: Mapping[str, xr.Variable]) -> dict[str, xr.Variable]:
+    """Return the coordinates that are held, in memory, without the encoding that tells where their source is."""
     held: dict[str, xr.Variable] = {}
     nbytes = 0
     for name, variable in sorted(coords.items(), key=lambda item: item[1].size):
         nbytes += variable.size * itemsize(variable.dtype)
         if nbytes <= HELD_NBYTES or variable.dims == (name,):
-            held[name] = variable
-    return (
-        {name: variable for name, variable in coords.items() if name in held},
-        {name: variable for name, variable in coords.items() if name not in held},
-    )
-
-
-def _plain(variable: xr.Variable) -> xr.Variable:
-    """Return a variable in memory without its encoding, which tells where the source is."""
-    return xr.Variable(variable.dims, variable.to_numpy(), variable.attrs)
+            held[name] = xr.Variable(variable.dims, variable.to_numpy(), variable.attrs)
+    return held

@@ -52,18 +52,19 @@ def carry(plan: Plan, opened: Opened, needed: Needed, wants: Callable[[str, xr.V
         Whether a coordinate of the source is to come along, where the result has its dimensions.
     """
     source = _Source(opened, select(opened, plan.variables))
-    found: dict[str, Carried] = {}
-    for name, variable in source.selected.coords.items():
-        if name in source.selected.listed and _fits(variable, plan, needed) and wants(name, variable):
-            found |= source.whole(name, needed.taken)
-    for name, variable in source.selected.coords.items():
-        beside = name not in source.selected.listed and name not in source.bounds
-        if beside and not variable.dims and wants(name, variable):
-            found |= source.whole(name, needed.taken)
+    selected = source.selected
+    chosen = _Chosen(plan, needed)
     for dim, axis in needed.reduced.items():
         if dim not in needed.taken:
-            found |= source.ranges(dim, _axis(plan, axis), {*needed.taken, *found}, needed.sizes)
-    return list(found.values())
+            chosen.add(*source.ranges(dim, _axis(plan, axis), chosen))
+    for name, variable in selected.coords.items():
+        if name in selected.listed and _fits(variable, plan, needed) and wants(name, variable):
+            chosen.add(*source.whole(name))
+    for name, variable in selected.coords.items():
+        beside = name not in selected.listed and name not in source.bounds
+        if beside and not variable.dims and wants(name, variable):
+            chosen.add(*source.whole(name))
+    return list(chosen.found.values())
 
 
 def slice_numbers() -> Carried:
@@ -130,6 +131,28 @@ def _told(make: Make, axis: Axis, values: Array | None) -> Array:
     return np.stack(pair, axis=1)
 
 
+class _Chosen:
+    """Coordinates whose names are free and whose dimensions have one size each."""
+
+    def __init__(self, plan: Plan, needed: Needed) -> None:
+        self.found: dict[str, Carried] = {}
+        self._taken = needed.taken
+        self.sizes = {
+            **needed.sizes,
+            **{dim: _axis(plan, dim).size for dim in needed.kept},
+            **{dim: _axis(plan, axis).count for dim, axis in needed.reduced.items()},
+        }
+
+    def add(self, *carried: Carried) -> None:
+        """Take those that can be: a coordinate of the first, then its bounds."""
+        for one in carried:
+            sizes = dict(zip(one.dims, one.shape, strict=True))
+            is_free = one.name not in self._taken and one.name not in self.found
+            if is_free and all(self.sizes.get(dim, size) == size for dim, size in sizes.items()):
+                self.found[one.name] = one
+                self.sizes |= sizes
+
+
 class _Source:
     """Coordinates of a source as `Carried`."""
 
@@ -140,28 +163,18 @@ class _Source:
         self.bounds = {bounds: name for name, bounds in self.bounds.items()}
         """Bounds -> coordinate."""
 
-    def whole(self, name: str, taken: Collection[str]) -> dict[str, Carried]:
+    def whole(self, name: str) -> list[Carried]:
         """Return a coordinate and its bounds, all of them."""
-        if name in taken:
-            return {}
-        bounds = next((one for one, owner in self.bounds.items() if owner == name and one not in taken), "")
-        found: dict[str, Carried] = {}
-        for one in filter(None, (name, bounds)):
-            carried = self._carried(one, is_listed=one in self.selected.listed, drop=() if bounds else _POINTERS)
-            found |= {one: carried} if carried else {}
-        return found
+        names = [name, *(bounds for bounds, owner in self.bounds.items() if owner == name)]
+        found = [self._carried(one, is_listed=one in self.selected.listed) for one in names]
+        return [one for one in found if one is not None]
 
-    def ranges(self, dim: str, axis: Axis, taken: Collection[str], sizes: Mapping[str, int]) -> dict[str, Carried]:
+    def ranges(self, dim: str, axis: Axis, chosen: "_Chosen") -> tuple[Carried, Carried]:
         """Return the coordinate of a reduced dimension, and the ends of its ranges."""
         bounds = f"{dim}_bnds"
-        has_bounds = bounds not in taken
-        attrs = {"bounds": bounds} if has_bounds else {}
-        first = self._first(dim, axis, attrs)
-        found = {dim: first}
-        if has_bounds:
-            ends = next(name for name in ("bnds", f"{dim}_ends") if sizes.get(name, 2) == 2)  # noqa: PLR2004  # two ends
-            found[bounds] = self._ends(bounds, (dim, ends), axis, first)
-        return found
+        first = self._first(dim, axis, {"bounds": bounds})
+        ends = next(name for name in ("bnds", f"{dim}_bnds_ends") if chosen.sizes.get(name, 2) == 2)  # noqa: PLR2004
+        return first, self._ends(bounds, (dim, ends), axis, first)
 
     def _first(self, dim: str, axis: Axis, attrs: Mapping[str, Any]) -> Carried:
         source = self.selected.coords.get(axis.dim)

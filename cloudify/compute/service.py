@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import cached_property
 from secrets import token_hex
 from threading import Event, Lock, Thread
@@ -90,7 +90,8 @@ class Service:
                 stop.set()
                 engine.close()
                 if self._cluster is not None:
-                    self._cluster.close(timeout=CLOSE_S)
+                    with suppress(TimeoutError):  # what is left ends with this process
+                        self._cluster.close(timeout=CLOSE_S)
 
     def close(self) -> None:
         """End the engine, if it is ours."""

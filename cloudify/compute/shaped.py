@@ -1,6 +1,6 @@
 """What a function returned of arrays, as variables by name: a Dataset, a DataArray, an array of numpy."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -71,7 +71,8 @@ def block_shape(plan: AnyPlan, number: int) -> tuple[int, ...]:
 
 def _named(values: Array, plan: AnyPlan, number: int, attrs: Mapping[Any, Any] | None = None) -> xr.Variable:
     if not plan.variables:
-        return xr.Variable([f"dim_{place}" for place in range(values.ndim)], values, attrs)
+        invented = tuple(f"dim_{place}" for place in range(values.ndim))
+        return xr.Variable(invented, values, attrs, fastpath=True)
     expected = block_shape(plan, number)
     dims = tuple(axis.dim for axis in plan.axes[: plan.rank])
     if values.shape != expected:
@@ -92,7 +93,6 @@ def _check_names(shaped: Shaped) -> None:
     dims = (str(dim) for variable in (*shaped.data.values(), *shaped.coords.values()) for dim in variable.dims)
     for name in dict.fromkeys([*shaped.data, *shaped.coords, *dims]):
         check_name(name)
-    check_dims(shaped.data.items())
 
 
 def check_name(name: str) -> None:
@@ -109,15 +109,6 @@ def check_name(name: str) -> None:
             f"a variable or dimension named {name[:LONGEST_NAME]!r}; a name has 1 to {LONGEST_NAME} printable "
             "characters, no slash, and does not begin with '__'"
         )
-
-
-def check_dims(variables: Iterable[tuple[str, xr.Variable]]) -> None:
-    """Return if no variable is named as a dimension that it does not run along; raises as `check_name`."""
-    found = dict(variables)
-    dims = {str(dim) for variable in found.values() for dim in variable.dims}
-    for name, variable in found.items():
-        if name in dims and variable.dims != (name,):
-            raise InvalidResultError(f"a variable named {name!r} as a dimension is; give it another name")
 
 
 def _text(name: object) -> str:

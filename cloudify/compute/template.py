@@ -120,12 +120,14 @@ class Template:
         arrays: tuple[Field | Carried, ...] = (*self.fields, *self.carried)
         found = {one.name: one.layout(plan) for one in arrays}
         beside = [one.name for one in arrays if _is_listed(one)]
-        for one in self.fields:
-            own = found[one.name]
-            names = [] if one.is_coordinate else [name for name in beside if set(found[name].dims) <= set(own.dims)]
+        for name, own in found.items():
             attrs = {key: value for key, value in own.attrs.items() if key not in POINTERS or _names(value, found)}
-            coordinates: dict[str, Json] = {"coordinates": " ".join(names)} if names else {}
-            found[one.name] = replace(own, attrs=attrs | coordinates)
+            found[name] = replace(own, attrs=attrs)
+        for one in self.data:
+            own = found[one.name]
+            names = [name for name in beside if set(found[name].dims) <= set(own.dims)]
+            if names:
+                found[one.name] = replace(own, attrs={**own.attrs, "coordinates": " ".join(names)})
         return found
 
     def documents(self, plan: AnyPlan, attrs: Mapping[str, Json] | None = None) -> dict[str, bytes]:

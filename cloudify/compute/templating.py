@@ -108,10 +108,11 @@ def check_sizes(template: Template, plan: AnyPlan, max_chunk_nbytes: int) -> Non
     Raises
     ------
     InvalidResultError
-        If one or one of its chunks is too large, or has no elements.
+        If one or one of its chunks is too large, or their dimensions contradict each other.
     """
     sizes: dict[str, int] = {}
-    for name, layout in template.layouts(plan).items():
+    layouts = template.layouts(plan)
+    for name, layout in layouts.items():
         nbytes = layout.type.dtype.itemsize * prod(layout.grid.chunk)
         if nbytes > max_chunk_nbytes:
             raise InvalidResultError(
@@ -126,6 +127,9 @@ def check_sizes(template: Template, plan: AnyPlan, max_chunk_nbytes: int) -> Non
                     f"the dimension {dim!r} has {sizes[dim]} elements in one variable and {size} in {name!r}; "
                     "give one of them another name"
                 )
+    named = next((name for name in sizes if name in layouts and layouts[name].dims != (name,)), None)
+    if named is not None:
+        raise InvalidResultError(f"a variable is named {named!r} as a dimension is; give it another name")
 
 
 def digest_of(values: Array) -> str:
@@ -138,7 +142,7 @@ def _field(name: str, variable: xr.Variable, plan: AnyPlan, number: int) -> Fiel
     """Return a variable of which each slice has its own part, along each dimension of the plan."""
     dims = _dims(name, variable, plan, number)
     missing = [axis.dim for axis in plan.axes if axis.dim not in variable.dims]
-    return Field(name, _with_reduced(dims, missing, plan), _elements(name, variable), _attrs(variable))
+    return Field(name, with_reduced(dims, missing, plan), _elements(name, variable), _attrs(variable))
 
 
 def _dims(name: str, variable: xr.Variable, plan: AnyPlan, number: int) -> list[Dim]:
@@ -157,12 +161,12 @@ def _dims(name: str, variable: xr.Variable, plan: AnyPlan, number: int) -> list[
     return found
 
 
-def _with_reduced(dims: list[Dim], missing: Collection[str], plan: AnyPlan) -> tuple[Dim, ...]:
+def with_reduced(dims: list[Dim], missing: Collection[str], plan: AnyPlan) -> tuple[Dim, ...]:
     """Put in the dimensions that were reduced away, in the order of the plan among those that are left.
 
     >>> from cloudify.compute.cells import Axis
     >>> plan = Plan(tuple(Axis(dim, 8, 4) for dim in ("time", "lat", "lon")))
-    >>> [dim.name for dim in _with_reduced([Dim("lat", "lat"), Dim("bin", size=3)], ["time", "lon"], plan)]
+    >>> [dim.name for dim in with_reduced([Dim("lat", "lat"), Dim("bin", size=3)], ["time", "lon"], plan)]
     ['time', 'lat', 'lon', 'bin']
     """
     found = list(dims)
@@ -213,7 +217,7 @@ def _coordinate(
         for dim in _dims(name, variable, plan, number)
     ]
     reduced = {dim.axis: dim.name for dim in dims.values() if dim.is_reduced}
-    placed = _renamed(_with_reduced(own, lost, plan), reduced)
+    placed = _renamed(with_reduced(own, lost, plan), reduced)
     elements = _elements(name, variable)
     is_constant = not any(dim.axis for dim in placed)
     digest = digest_of(elements.store(variable.to_numpy())) if is_constant else ""
@@ -260,7 +264,7 @@ def _needed(template: Template) -> Needed:
     return Needed(
         kept,
         {dim.name: dim.axis for dim in dims if dim.is_reduced and dim.name not in kept},
-        {dim.name: dim.size for dim in dims if not dim.axis},
+        {dim.name: dim.size for one in template.fields for dim in one.dims if not dim.axis},
         {one.name for one in template.fields},
     )
 

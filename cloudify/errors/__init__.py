@@ -91,6 +91,7 @@
         ├── UnsendableFunctionError
         ├── DataDirectoryInUseError
         ├── StoreSchemaError
+        ├── UnknownTokenError
         └── WorkerFailedError
 
 A class has a stable ``code`` (the end of a problem's ``type``) and a message that proposes the next step.
@@ -193,6 +194,7 @@ from cloudify.errors.usage import (
     InvalidTargetError,
     MissingMainGuardError,
     PortInUseError,
+    UnknownTokenError,
     WorkerFailedError,
 )
 
@@ -278,6 +280,7 @@ __all__ = [
     "UnknownPoolError",
     "UnknownProcessError",
     "UnknownTileError",
+    "UnknownTokenError",
     "UnknownVariableError",
     "UnreachableError",
     "UnreadableChunkError",

@@ -47,6 +47,8 @@ class Plain:
 
 @dataclass(frozen=True)
 class File:
+    """As well."""
+
     name: str
     data: bytes
 
