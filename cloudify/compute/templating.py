@@ -13,7 +13,7 @@ import xarray as xr
 
 from cloudify.chunks.attributes import json_attributes
 from cloudify.chunks.stored_type import Json
-from cloudify.compute.coordinates import Needed, carry, slice_numbers
+from cloudify.compute.coordinates import Needed, carry, coordinates_of, slice_numbers
 from cloudify.compute.elements import Elements
 from cloudify.compute.plan import SLICE, AnyPlan, DataPlan, Plan
 from cloudify.compute.returned import File, Plain, Returned
@@ -42,8 +42,10 @@ def template_of(
     ----------
     name
         Of the function; of an array without a name of its own.
-    opened, block
-        The dataset, and what the function was given of it; for coordinates.
+    opened
+        The dataset; without it the coordinates that no function returns are still to be put in, `with_coordinates`.
+    block
+        What the function was given of it, to tell its coordinates from new ones; read again where it is not at hand.
     max_chunk_nbytes
         The largest chunk that is served.
 
@@ -59,7 +61,8 @@ def template_of(
         return Template("table", first=number)
     shaped = shape(value, plan, number, name)
     fields = _share([_field(one, variable, plan, number) for one, variable in shaped.data.items()], plan)
-    beside = _coordinate_fields(shaped, fields, plan, number, {} if block is None else block.coords.variables)
+    source = coordinates_of(plan, number, opened) if block is None else block.coords.variables
+    beside = _coordinate_fields(shaped, fields, plan, number, source)
     present = sorted(shaped.coords.keys() - {one.name for one in beside})
     attrs = json_attributes(shaped.attrs, DECODED)
     template = Template("grid", (*fields, *beside), (), attrs, number, tuple(present), shaped.is_bare)
