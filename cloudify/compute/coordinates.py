@@ -67,18 +67,6 @@ def carry(plan: Plan, opened: Opened, needed: Needed, wants: Callable[[str, xr.V
     return list(chosen.found.values())
 
 
-def coordinates_of(plan: AnyPlan, number: int, opened: Opened | None) -> Mapping[Any, xr.Variable]:
-    """Return the coordinates of the block of a slice, lazily; none without a dataset."""
-    if opened is None or not plan.variables:
-        return {}
-    cell = plan.read_cell(number)
-    coords = select(opened, plan.variables).coords
-    return {
-        name: variable.isel({dim: part for dim, part in cell.items() if dim in variable.dims})
-        for name, variable in coords.items()
-    }
-
-
 def slice_numbers() -> Carried:
     """Return the coordinate of results that come from a list of data: the numbers of the slices."""
     return Carried(SLICE, "numbers", (SLICE,), (0,), (1,), "<i8", attrs={"long_name": "number of the slice"})
