@@ -11,7 +11,7 @@ from cloudify.client.refusals import as_json
 from cloudify.client.results import fetch
 from cloudify.client.session import Query, Session
 from cloudify.client.status import Slices, Status, mapping, text
-from cloudify.client.waiting import wait
+from cloudify.client.waiting import goes_on, wait
 from cloudify.errors import InvalidCallError
 from cloudify.model.job import Usage
 
@@ -70,7 +70,7 @@ class Job:
         try:
             self._known = wait(self._known, self._look_once, shown, timeout)
         except KeyboardInterrupt:
-            shown.leave(f"job {self.id} goes on; `server.job({self.id!r})` comes back to it, its `.cancel()` ends it")
+            shown.leave(goes_on(self.id))
             raise
         return self
 

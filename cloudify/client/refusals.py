@@ -88,5 +88,5 @@ def _besides(answer: httpx.Response, token: Token | None, request_id: str) -> st
     if answer.status_code == HTTPStatus.UNAUTHORIZED and token is None:
         return ' (no token was sent: connect(url, token="cld_..."), or set CLOUDIFY_TOKEN)'
     if answer.status_code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN} and token is not None:
-        return f" (sent was {token.origin})"
+        return f' (sent was {token.origin}; token="" sends none)'
     return f" (request {request_id})" if answer.is_server_error and request_id else ""

@@ -86,10 +86,10 @@ class Status:
         if self.state == "dismissed":
             return JobFailedError(self.id, "dismissed", "it was dismissed, and has no result")
         told = mapping(self.document.get("exception"))
-        reason = text(told.get("type"))
-        slice_number = told.get("slice")
+        reason, slice_number = text(told.get("type")), told.get("slice")
+        message = text(told.get("detail")) or text(told.get("title")) or self.message or reason
         return JobFailedError(
-            self.id, reason, text(told.get("detail")) or text(told.get("title")) or self.message or reason,
+            self.id, reason, message.removeprefix(f"slice {slice_number}: "),
             slice_number=slice_number if isinstance(slice_number, int) else None,
             region={
                 str(dim): cast("Sequence[int]", ends)

@@ -43,7 +43,7 @@ def wait(known: Status, look: Callable[[float], Status], display: Display, timeo
         display.update(view)
         left_s = LONGEST_LOOK_S if timeout_s is None else began + timeout_s - now
         if left_s <= 0 and timeout_s is not None:
-            display.leave(f"job {status.id} goes on; `server.job({status.id!r})` comes back to it")
+            display.leave(goes_on(status.id))
             raise StillRunningError(status.id, timeout_s, status.state, status.percent)
         sleep(min(pause_s, left_s))
         pause_s = min(1.5 * pause_s, LONGEST_PAUSE_S)
@@ -53,5 +53,11 @@ def wait(known: Status, look: Callable[[float], Status], display: Display, timeo
         except (UnreachableError, ServerBusyError):
             away_s = monotonic() - answered
             if away_s > PATIENCE_S:
+                display.leave(goes_on(status.id))
                 raise
             trouble = f"no answer from the server for {duration(away_s)}"
+
+
+def goes_on(job_id: str) -> str:
+    """Tell somebody who stops waiting where the job is."""
+    return f"job {job_id} goes on; `server.job({job_id!r})` comes back to it, its `.cancel()` ends it"

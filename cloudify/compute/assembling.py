@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from cloudify.compute.batch import Joining, Work
 from cloudify.compute.child.inside.packing import File, Plain
@@ -18,7 +19,6 @@ from cloudify.compute.store.store import Store
 from cloudify.compute.template import Template
 from cloudify.errors import ClusterUnavailableError, CombineFailedError, InvalidResultError
 from cloudify.model.outcome import Outcome, Piece
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -82,14 +82,15 @@ class Assembler:
         record = self._store.jobs.get(work.job_id)
         if record is None or not record.template:
             return None
+        template = Template.from_json(record.template)
         planned = Planned.from_json(record.plan).grown(record.job.total)
         return assemble(
-            Template.from_json(record.template),
+            template,
             planned.plan,
             work.function.entry,
             left,
             self._store.blobs,
-            opened=self._feeder.open(planned) if planned.dataset else None,
+            opened=self._feeder.open(planned) if planned.dataset and template.kind == "grid" else None,
             absent=planned.plan.total - record.job.total,  # cells that the owner did not add
         )
 

@@ -1,7 +1,7 @@
 """``cloudify.Server``: datasets or a catalog in, an ASGI application out."""
 
 import logging
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -95,6 +95,10 @@ class Server:
         self._splits = Splits(self.settings)
         self.standing = Standing(self._splits.of(said))
         self._log_faults(self.catalog.faults)
+        self.said = said
+        """What the targets said when they were read last, as they said it."""
+        self.when_adopted: Callable[[Catalog], None] = _ignore
+        """Called with what the targets say, whenever they say something else."""
         self.watcher = Watcher(survey, self.adopt, self.settings.reread_s)
         self.shelf = Shelf(
             self.catalog.entries,
@@ -148,7 +152,8 @@ class Server:
         """
         before, catalog = self.catalog, self._splits.of(said)
         changes = self.shelf.replace(catalog.entries)
-        self.standing.catalog = catalog
+        self.said, self.standing.catalog = said, catalog
+        self.when_adopted(said)
         for verb in ("added", "removed", "changed"):
             ids = getattr(changes, verb)
             if ids:
@@ -209,3 +214,7 @@ class Server:
         lane = FastLane(app, byte_paths(self.rest.plugins.values()), is_known)
         self.meters.before_reading(lambda: count_lane(self.meters, lane))
         return lane
+
+
+def _ignore(_said: Catalog) -> None:
+    """Do nothing: nobody has to be told."""

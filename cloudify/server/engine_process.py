@@ -12,6 +12,8 @@ from time import monotonic
 from cloudify.server.orders import Order
 from cloudify.settings import worker_environment
 
+ENGINE = 0
+"""Its number among the processes of a server: workers count from 1."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
 """Before another takes the place of one that ended; doubled each time."""
 STEADY_S = 60.0
@@ -58,9 +60,8 @@ class EngineProcess:
 
     def join(self, timeout_s: float) -> None:
         """Wait until it has ended, with all that it started; what is left after that time is killed."""
-        if not self._keeper.is_alive():
-            return
-        self._keeper.join(max(0.0, timeout_s))
+        if self._keeper.is_alive():
+            self._keeper.join(max(0.0, timeout_s))
         process = self._process
         if process is not None:
             _kill(process)

@@ -128,7 +128,7 @@ def test_jobs_are_listed_over_pages_wherever_their_links_lead(server: RemoteServ
 def test_a_failed_job_shows_its_slice_region_and_traceback(server: RemoteServer, stand_in: Any) -> None:
     traceback = 'Traceback (most recent call last):\n  File "<function>", line 2, in f\nZeroDivisionError: nothing'
     exception = {
-        "type": "user-error", "title": "The function failed", "detail": "ZeroDivisionError: division by zero",
+        "type": "user-error", "title": "The function failed", "detail": "slice 3: ZeroDivisionError: nothing",
         "slice": 3, "region": {"time": [31, 62], "lat": [0, 96]}, "traceback": traceback,
     }  # fmt: skip
     stand_in.add_job("bad", "failed", exception=exception)
@@ -137,7 +137,7 @@ def test_a_failed_job_shows_its_slice_region_and_traceback(server: RemoteServer,
     error = failed.value
     assert (error.reason, error.slice_number, error.region) == ("user-error", 3, {"time": [31, 62], "lat": [0, 96]})
     assert str(error) == (
-        "job bad failed at slice 3 (time 31:62, lat 0:96): ZeroDivisionError: division by zero\n\n" + traceback
+        "job bad failed at slice 3 (time 31:62, lat 0:96): ZeroDivisionError: nothing\n\n" + traceback
     )
 
 
@@ -172,6 +172,23 @@ def test_a_wait_outlives_a_server_that_is_away(server: RemoteServer, stand_in: A
     job.wait()
     assert stand_in.instead[path] == []
     assert capsys.readouterr().err.startswith("job j successful  10/10 slices  ")
+
+
+def test_nobody_waits_for_ever_for_a_server_that_is_away(
+    server: RemoteServer, stand_in: Any, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    stand_in.add_job("j")
+    job = server.job("j")
+    monkeypatch.setattr("cloudify.client.waiting.PATIENCE_S", 0.0)
+    monkeypatch.setattr("cloudify.client.events.PATIENCE_S", 0.0)
+    stand_in.instead["GET", "/ogc-api/jobs/j"] = [stand_in.cut] * 9
+    stand_in.instead["GET", "/ogc-api/jobs/j/events"] = [stand_in.cut] * 9
+    with pytest.raises(UnreachableError, match="the connection was lost"):
+        job.wait()
+    assert capsys.readouterr().err == ("job j goes on; `server.job('j')` comes back to it, its `.cancel()` ends it\n")
+    with pytest.raises(UnreachableError):
+        next(job.events())
+    assert stand_in.jobs["j"]["status"] == "running"
 
 
 def test_events_come_once_each_however_often_the_connection_is_cut(server: RemoteServer, stand_in: Any) -> None:

@@ -267,7 +267,7 @@ def test_a_terminal_has_one_line_that_is_written_over(url: str, stand_in: Any, t
     assert any(
         re.match(r"running  ▕█+[▏▎▍▌▋▊▉]? *▏   60%  120/200 slices  1 failed  \S+ s left", line) for line in lines
     )
-    assert re.fullmatch(r"job j successful  200/200 slices  \d\.\d s  1 failed +", lines[-1])
+    assert re.fullmatch(r"job j successful  200/200 slices  [\d.]+ s  1 failed +", lines[-1])
 
 
 def test_ctrl_c_ends_the_waiting_and_not_the_job(url: str, stand_in: Any, tmp_path: Path) -> None:

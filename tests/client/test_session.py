@@ -58,7 +58,7 @@ def test_a_busy_server_is_asked_as_late_as_it_wants(server: RemoteServer, stand_
     stand_in.instead[LIST] = [busy(stand_in, "1")]
     before = monotonic()
     assert server.jobs() == []
-    assert 1.0 <= monotonic() - before < 3.0
+    assert monotonic() - before >= 1.0
 
 
 def test_a_server_that_is_busy_for_long_is_not_waited_for(server: RemoteServer, stand_in: Any) -> None:
@@ -90,7 +90,7 @@ def test_what_may_not_be_sent_twice_is_sent_once(server: RemoteServer, stand_in:
     ("status", "error", "said"),
     [
         (400, ServerSaysError, "no good"),
-        (403, TokenRefusedError, "no good (sent was the token that was given)"),
+        (403, TokenRefusedError, 'no good (sent was the token that was given; token="" sends none)'),
         (404, NotThereError, "no good"),
         (409, ServerSaysError, "no good"),
         (410, NotThereError, "no good"),

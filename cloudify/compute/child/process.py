@@ -238,7 +238,10 @@ class Process:
             if self._watch is not None:
                 self._watch.look()
             # What was printed before a frame was sent is there with it, and is read first: it is registered first
-            for fd, _ in self._poll.poll(ceil(1000 * min(end - now, TICK_S))):
+            ready = self._poll.poll(ceil(1000 * min(end - now, TICK_S)))
+            if not ready and not self.is_alive:  # what it started may hold its pipes open
+                raise self._ended()
+            for fd, _ in ready:
                 frames = self._read(fd)
                 if frames:
                     return frames

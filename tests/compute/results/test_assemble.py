@@ -12,7 +12,7 @@ import xarray as xr
 
 from cloudify.compute.blocks import Reader
 from cloudify.compute.fit import fit
-from cloudify.compute.plan import AnyPlan, DataPlan
+from cloudify.compute.plan import AnyPlan, DataPlan, Plan
 from cloudify.compute.planning import make_plan
 from cloudify.compute.request import read_map
 from cloudify.compute.results.assemble import assemble
@@ -22,7 +22,6 @@ from cloudify.datasets.manifest import references
 from cloudify.datasets.open import open_entry
 from cloudify.datasets.opened import Opened
 from cloudify.model.entry import Entry
-from cloudify.model.outcome import Piece
 from tests.compute.results.made import Folder, Left
 
 Open = Callable[[str], xr.Dataset]
@@ -44,19 +43,18 @@ class File:
 
 
 def run(
-    blobs: Folder, plan: AnyPlan, function: Callable[[int], Any], opened: Opened | None = None,
+    blobs: Folder, plan: AnyPlan, function: Callable[[Any], Any], opened: Opened | None = None,
     failed: tuple[int, ...] = (),
 ) -> str:  # fmt: skip
     """Do what a job does, and return its result; what it is to hold is what it needs besides the pieces."""
-    first = next(number for number in range(1, plan.total + 1) if number not in failed)
-    template = template_of(function(first), plan, first, "f", opened=opened)
-    pieces: list[Piece] = []
-    plain: list[tuple[int, str]] = []
-    for number in range(1, plan.total + 1):
-        if number not in failed:
-            value = function(number)
-            pieces += store_parts(fit(value, template, plan, number), blobs)
-            plain += [(number, value.json)] if isinstance(value, Plain) else []
+    reader = Reader(opened, plan) if opened is not None and isinstance(plan, Plan) else None
+    done = [number for number in range(1, plan.total + 1) if number not in failed]
+    blocks = {number: reader.block(number) if reader else None for number in done}
+    values = {number: function(number if block is None else block) for number, block in blocks.items()}
+    template = template_of(values[done[0]], plan, done[0], "f", opened=opened, block=blocks[done[0]])
+    parts = {n: fit(value, template, plan, n, block=blocks[n]) for n, value in values.items()}
+    pieces = [piece for number in done for piece in store_parts(parts[number], blobs)]
+    plain = [(number, value.json) for number, value in values.items() if isinstance(value, Plain)]
     written = assemble(template, plan, "f", Left(pieces, plain, failed), blobs, opened=opened)
     assert set(references(blobs.path(written.manifest))) == written.held | {piece.sha256 for piece in pieces}
     return written.manifest
@@ -84,8 +82,7 @@ def test_a_mean_over_years_has_a_time_and_bounds_for_each(
 ) -> None:
     dataset, ds = source
     plan = plan_of(dataset, time=12, lat=4, lon=6)
-    reader = Reader(dataset, plan)
-    found = opened(run(blobs, plan, lambda number: reader.block(number)["tas"].mean("time"), dataset))
+    found = opened(run(blobs, plan, lambda block: block["tas"].mean("time"), dataset))
     expected = np.stack([ds["tas"][:12].mean("time"), ds["tas"][12:].mean("time")])
     np.testing.assert_allclose(found["tas"], expected, rtol=1e-6)
     assert found["tas"].dims == ("time", "lat", "lon")
@@ -98,8 +95,7 @@ def test_a_mean_over_years_has_a_time_and_bounds_for_each(
 def test_blocks_in_two_dimensions_come_together(blobs: Folder, opened: Open, source: tuple[Opened, xr.Dataset]) -> None:
     dataset, ds = source
     plan = plan_of(dataset, time=10, lat=3, lon=6)
-    reader = Reader(dataset, plan)
-    found = opened(run(blobs, plan, lambda number: reader.block(number)["tas"] * 2, dataset))
+    found = opened(run(blobs, plan, lambda block: block["tas"] * 2, dataset))
     np.testing.assert_array_equal(found["tas"], ds["tas"] * 2)
     assert found["tas"].encoding["chunks"] == (10, 3, 6)
 
@@ -109,8 +105,7 @@ def test_a_slice_that_failed_leaves_a_hole_of_its_own_region(
 ) -> None:
     dataset, ds = source
     plan = plan_of(dataset, time=12, lat=2, lon=6)
-    reader = Reader(dataset, plan)
-    found = opened(run(blobs, plan, lambda number: reader.block(number)["tas"] * 2, dataset, failed=(1, 3)))
+    found = opened(run(blobs, plan, lambda block: block["tas"] * 2, dataset, failed=(1, 3)))
     gone = np.zeros(ds["tas"].shape, bool)
     gone[:12, :2] = gone[12:, :2] = True
     np.testing.assert_array_equal(np.isnan(found["tas"]), gone)

@@ -1,4 +1,4 @@
-"""Arrays as parts of memory: what a header says of one, and what lies behind it. Texts and dates have their own forms."""
+"""Arrays as parts of memory: what a header says of one, and what lies behind it. Texts and dates have own forms."""
 
 import re
 import sys

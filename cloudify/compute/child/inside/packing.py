@@ -90,8 +90,12 @@ def unpack(memory: memoryview, most_header_nbytes: int, look: Callable[[Array], 
     end = _LENGTH_NBYTES + length
     if not 0 < length <= min(most_header_nbytes, memory.nbytes - _LENGTH_NBYTES):
         raise UnfitError(f"its names and attributes take {length} bytes, and {most_header_nbytes} are passed on")
+    text = str(memory[_LENGTH_NBYTES:end], "utf-8")
+    header = json.loads(text)
+    if "\\u" in text:  # we escape control characters only: this may be half a surrogate pair, which is no text
+        json.dumps(header, ensure_ascii=False).encode()
     reader = Reader(memory, aligned(end), look)
-    return [_restored(spec, reader) for spec in json.loads(str(memory[_LENGTH_NBYTES:end], "utf-8"))]
+    return [_restored(spec, reader) for spec in header]
 
 
 def _described(value: Any, parts: list[Array]) -> Spec:  # noqa: ANN401  # xarray's last: it may be absent

@@ -31,9 +31,8 @@ def passed_on(returned: object, entry: str, folder: Path) -> object:
         return returned if returned.name is not None else returned.rename(entry)
     if isinstance(returned, (str, int, float, list, tuple, dict, np.generic)):
         return Plain(as_json(returned, f"the value that {entry}() returned"))
-    kind = f"{type(returned).__module__}.{type(returned).__qualname__}".removeprefix("builtins.")
     raise UnfitError(
-        f"{entry}() returned a {kind:.100}; it may return an xarray Dataset or DataArray, a numpy array, a number, "
+        f"{entry}() returned a {type(returned).__qualname__:.100}; it may return an xarray Dataset or DataArray, a numpy array, a number, "
         "a text, a list or dict of these, bytes, or the pathlib.Path of a file in its working directory"
     )
 
