@@ -181,7 +181,7 @@ class Process:
         UnfitError
             If it is none.
         """
-        if not isinstance(nbytes, int) or not 0 < nbytes <= self._out.view.nbytes:
+        if type(nbytes) is not int or not 0 < nbytes <= self._out.view.nbytes:
             raise UnfitError("what came back is said to have an impossible size")
         copy = np.empty(nbytes, np.uint8)
         copy[:] = self._out.view[:nbytes]
@@ -286,7 +286,7 @@ class Process:
 
 def remove_tree(folder: Path) -> None:
     """Remove a folder, however deep somebody made it."""
-    try:
+    with suppress(RecursionError):
         shutil.rmtree(folder, ignore_errors=True)
-    except RecursionError:
+    if folder.exists():
         subprocess.run(["/bin/rm", "-rf", "--", folder], check=False)  # noqa: S603  # of our own making

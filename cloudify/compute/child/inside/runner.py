@@ -54,7 +54,7 @@ class Runner:
         """Do what the frames say until there are no more."""
         work = {"load": self._load, "run": self._call}
         for frame in self._channel.receive():
-            self._run, self._emitted = frame["run"], 0
+            self._run, self._emitted, self._told = frame["run"], 0, 0.0
             self._slice.__dict__.update(number=frame["number"], total=frame["total"])
             self._meter.begin()
             try:
@@ -79,9 +79,9 @@ class Runner:
             self._told = monotonic()
             self._channel.send({"run": self._run, "op": "progress", "fraction": fraction})
 
-    def emit(self, type: str, payload: object = None) -> None:  # noqa: A002  # the word of events
+    def emit(self, type: object, payload: object = None) -> None:  # noqa: A002  # the word of events
         """Add an event to the job."""
-        if not TYPE.fullmatch(str(type)):
+        if not (isinstance(type, str) and TYPE.fullmatch(type)):
             raise ValueError(f"a type of event is 1 to 64 letters, digits and any of _.:/-, and not {type!r:.100}")
         text = as_json(payload, "a payload")
         if len(text) > PAYLOAD_NBYTES:
