@@ -18,7 +18,7 @@ from time import monotonic
 
 import numpy as np
 
-from cloudify.compute.child.census import end_kin
+from cloudify.compute.child.census import end_group, end_kin
 from cloudify.compute.child.inside.arrays import UnfitError
 from cloudify.compute.child.inside.channel import READ_NBYTES, Frame, Frames, encode
 from cloudify.compute.child.inside.packing import File, Plain, pack
@@ -138,8 +138,7 @@ class Process:
     def kill(self, failure: Failure) -> None:
         """End it at once, from any thread; the one that waits for it is told of `failure`."""
         self._failure = failure
-        with suppress(ProcessLookupError):
-            os.killpg(self.pid, signal.SIGKILL)
+        end_group(self.pid)
 
     def end(self) -> None:
         """End it with all that it started, and remove all that is of it."""

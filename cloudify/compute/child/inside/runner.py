@@ -175,8 +175,10 @@ class Meter:
     """What is used between two moments: of the processor, by this process and those it waited for, and of memory."""
 
     def __init__(self) -> None:
-        self._status = os.open("/proc/self/status", os.O_RDONLY)
-        self._clear = os.open("/proc/self/clear_refs", os.O_WRONLY)
+        self._status, self._clear = (
+            _opened("/proc/self/status", os.O_RDONLY),
+            _opened("/proc/self/clear_refs", os.O_WRONLY),
+        )
         self._began_s = 0.0
 
     def begin(self) -> None:
@@ -191,6 +193,12 @@ class Meter:
         with contextlib.suppress(OSError, IndexError, ValueError):
             peak_nbytes = 1024 * int(os.pread(self._status, 4096, 0).partition(b"VmHWM:")[2].split()[0])
         return {"cpu_s": _cpu_s() - self._began_s, "peak_nbytes": peak_nbytes}
+
+
+def _opened(path: str, flags: int) -> int:
+    with contextlib.suppress(OSError):  # not every kernel has them
+        return os.open(path, flags)
+    return -1
 
 
 def _cpu_s() -> float:
