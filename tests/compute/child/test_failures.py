@@ -12,7 +12,6 @@ import xarray as xr
 from playing import MIB, is_gone, play, scenes, until
 
 from cloudify.compute.child.child import Child
-from cloudify.compute.child.pool import Children
 from cloudify.compute.child.returned import Limits, Plain, SliceFailedError
 from cloudify.model.function import Function
 
@@ -102,7 +101,7 @@ def test_an_invalid_result_ends_its_process_and_the_next_run_has_another(make: A
         until(lambda: is_gone(pid))
 
 
-def test_objects_in_an_array_are_an_invalid_result(large: Child, full: Children) -> None:
+def test_objects_in_an_array_are_an_invalid_result(large: Child) -> None:
     error = failed(large, "objects", xr.Dataset())
     assert error.failure.reason == "invalid-result"
     assert "'when' holds Python objects (NoneType, int)" in error.failure.message
@@ -237,7 +236,7 @@ def test_a_function_that_returns_twice_by_a_fork_returns_once(child: Child) -> N
     assert play(child, "same").value == Plain("1")
 
 
-def test_a_daemon_of_a_function_ends_with_its_process(make: Any, tmp_path: Path) -> None:
+def test_a_daemon_of_a_function_ends_with_its_process(make: Any) -> None:
     """In a session of its own, of no parent (A-08); it is found by its environment."""
     with make().child("ada", "j", scenes(), Limits(wall_s=10)) as child:
         pid = int(play(child, "daemon", args={"name": "pid"}).value.json.strip('"'))  # type: ignore[union-attr]
