@@ -82,6 +82,10 @@ class Shelf:
         """Return the ids of all entries, those included that cannot be opened."""
         return list(self._places)
 
+    def entries(self) -> list[Entry]:
+        """Return all entries, those included that cannot be opened."""
+        return [place.entry for place in self._places.values()]
+
     def entry(self, dataset_id: str) -> Entry | None:
         """Return what the catalog says of a dataset, None where it has none; nothing is opened."""
         place = self._find(dataset_id)
@@ -265,7 +269,7 @@ class Shelf:
     def _place(self, dataset_id: str) -> Place:
         place = self._find(dataset_id)
         if place is None:
-            raise UnknownDatasetError(dataset_id, self._places)
+            raise UnknownDatasetError(dataset_id, (entry.id for entry in self.entries() if not entry.owner))
         return place
 
 

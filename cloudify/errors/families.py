@@ -39,6 +39,21 @@ class BusyError(CloudifyError):
     retry_after_s: ClassVar[int] = 2
 
 
+class UnidentifiedError(CloudifyError):
+    """Who asks has not said who they are, or not so that it could be believed."""
+
+    code = "unidentified"
+    challenge: ClassVar[str] = "Bearer"
+    """How they may say it (RFC 6750)."""
+
+
+class ForbiddenError(CloudifyError):
+    """What whoever asks may not do."""
+
+    code = "forbidden"
+    challenge: ClassVar[str] = "Bearer"
+
+
 class ImpossibleError(CloudifyError):
     """What cannot be done to this data, and why."""
 

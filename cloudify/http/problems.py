@@ -14,12 +14,14 @@ from cloudify.errors import (
     BusyError,
     CloudifyError,
     ConflictError,
+    ForbiddenError,
     ImpossibleError,
     MangledKeyError,
     NotFoundError,
     RefusedHostError,
     SourceError,
     TooLargeError,
+    UnidentifiedError,
     UsageError,
 )
 from cloudify.http.negotiate import wants_html
@@ -28,6 +30,8 @@ from cloudify.http.pages import render_page
 STATUS = {
     NotFoundError: HTTPStatus.NOT_FOUND,
     MangledKeyError: HTTPStatus.BAD_REQUEST,
+    UnidentifiedError: HTTPStatus.UNAUTHORIZED,
+    ForbiddenError: HTTPStatus.FORBIDDEN,
     TooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     ConflictError: HTTPStatus.CONFLICT,
     RefusedHostError: HTTPStatus.MISDIRECTED_REQUEST,
@@ -61,8 +65,7 @@ class Problem:
     def of(cls, error: CloudifyError) -> "Problem":
         """Return the problem of a failure we foresaw."""
         status = next(STATUS[family] for family in type(error).__mro__ if family in STATUS)
-        headers = {"retry-after": str(error.retry_after_s)} if isinstance(error, BusyError) else {}
-        return cls(error.code, status, str(error), headers)
+        return cls(error.code, status, str(error), _headers_of(error))
 
     @classmethod
     def of_status(cls, status: int, detail: str, headers: Mapping[str, str] | None = None) -> "Problem":
@@ -95,6 +98,14 @@ class Problem:
     def _content_for(self, path: str, request_id: str | None) -> dict[str, str | int]:
         named = {"request-id": request_id} if request_id else {}
         return self.content() | {"instance": path[:1024]} | named
+
+
+def _headers_of(error: CloudifyError) -> dict[str, str]:
+    if isinstance(error, BusyError):
+        return {"retry-after": str(error.retry_after_s)}
+    if isinstance(error, UnidentifiedError | ForbiddenError):
+        return {"www-authenticate": error.challenge}
+    return {}
 
 
 def _phrase(status: HTTPStatus) -> str:

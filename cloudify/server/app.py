@@ -1,7 +1,7 @@
 """``cloudify.Server``: datasets or a catalog in, an ASGI application out."""
 
 import logging
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -20,11 +20,13 @@ from cloudify.datasets.stored import as_object
 from cloudify.datasets.summaries import Summaries
 from cloudify.datasets.summary_pass import SummaryPass
 from cloudify.errors import InvalidIdError
+from cloudify.http.auth import Authenticator, Tokens, tokens_among
 from cloudify.http.compression import CompressText
 from cloudify.http.cors import PublicReads
 from cloudify.http.fast_lane import FastLane, byte_paths
 from cloudify.http.heads import Heads
 from cloudify.http.hosts import KnownHosts, Names
+from cloudify.http.identified import Identified
 from cloudify.http.limits import BodyLimit
 from cloudify.http.metered import Metered, Routed, count_lane, templates_of
 from cloudify.http.meters import Meters
@@ -58,6 +60,8 @@ class Server:
         More datasets by id, beside those of a catalog.
     plugins
         More plugins, beside those that are found by their entry points: providers of datasets, for example.
+    tokens
+        Where tokens are kept; by default those of a plugin that has some.
 
     Raises
     ------
@@ -74,6 +78,7 @@ class Server:
         settings: Settings | None = None,
         objects: Datasets | None = None,
         plugins: Iterable[Plugin] = (),
+        tokens: Tokens | None = None,
     ) -> None:
         self.settings = settings if settings is not None else load_settings()
         objects = dict(objects or {})
@@ -90,6 +95,10 @@ class Server:
         self._splits = Splits(self.settings)
         self.standing = Standing(self._splits.of(said))
         self._log_faults(self.catalog.faults)
+        self.said = said
+        """What the targets said when they were read last, as they said it."""
+        self.when_adopted: Callable[[Catalog], None] = _ignore
+        """Called with what the targets say, whenever they say something else."""
         self.watcher = Watcher(survey, self.adopt, self.settings.reread_s)
         self.shelf = Shelf(
             self.catalog.entries,
@@ -114,6 +123,7 @@ class Server:
         self.rest = Rest(served, plugins=found, app_kws=app_kws)
         for plugin in plugins:
             self.rest.register_plugin(plugin)
+        self.tokens = tokens if tokens is not None else tokens_among(self.rest.plugins.values())
         self.app = self._wrap()
 
     @classmethod
@@ -142,7 +152,8 @@ class Server:
         """
         before, catalog = self.catalog, self._splits.of(said)
         changes = self.shelf.replace(catalog.entries)
-        self.standing.catalog = catalog
+        self.said, self.standing.catalog = said, catalog
+        self.when_adopted(said)
         for verb in ("added", "removed", "changed"):
             ids = getattr(changes, verb)
             if ids:
@@ -181,7 +192,7 @@ class Server:
             run(self.app, sock, self.settings, self.meters)
 
     def dataset_ids(self) -> list[str]:
-        """Return the id of every dataset, whoever provides it, each once."""
+        """Return the id of every dataset that whoever asks may read, whoever provides it, each once."""
         return list(dict.fromkeys(self.rest.get_datasets_from_plugins()))
 
     def _wrap(self) -> ASGIApp:
@@ -193,6 +204,7 @@ class Server:
         app = CompressText(app)
         app = BodyLimit(app, self.settings.max_body_nbytes)
         app = Heads(app)
+        app = Identified(app, Authenticator(self.tokens))
         app = LastResort(app)
         is_known = Names(self.settings)
         app = KnownHosts(app, is_known)
@@ -202,3 +214,7 @@ class Server:
         lane = FastLane(app, byte_paths(self.rest.plugins.values()), is_known)
         self.meters.before_reading(lambda: count_lane(self.meters, lane))
         return lane
+
+
+def _ignore(_said: Catalog) -> None:
+    """Do nothing: nobody has to be told."""

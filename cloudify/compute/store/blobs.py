@@ -3,7 +3,6 @@
 import errno
 import fcntl
 import os
-import re
 from collections.abc import Callable, Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager, suppress
@@ -14,6 +13,7 @@ from secrets import token_hex
 from time import monotonic, sleep, time
 
 from cloudify.errors import StoreUnavailableError
+from cloudify.model.blob import BLOBS, blob_path, is_sha256
 
 GRACE_S = 86_400.0
 """How long after it was put a blob stays though nothing refers to it: the row that will may not be written yet, and
@@ -26,14 +26,13 @@ LOCK_S = 1.0
 """How long who removes blobs waits for those who put them, each of which holds them up for microseconds."""
 
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
-_NAME = re.compile(r"[0-9a-f]{64}")
 
 
 class Blobs:
     """The blobs under a data directory. Safe to use from many threads and processes."""
 
     def __init__(self, data_dir: Path) -> None:
-        self._folder = data_dir / "blobs"
+        self.folder = data_dir / BLOBS
 
     def path(self, sha256: str) -> Path:
         """Return where the blob of this hash is, or would be.
@@ -43,9 +42,7 @@ class Blobs:
         ValueError
             If it is no hash.
         """
-        if not _NAME.fullmatch(sha256):
-            raise ValueError(f"not a SHA-256: {sha256[:80]!r}")
-        return self._folder / sha256[:2] / sha256
+        return blob_path(self.folder, sha256)
 
     def read(self, sha256: str) -> bytes:
         """Return a blob.
@@ -68,7 +65,7 @@ class Blobs:
         view = memoryview(data).cast("B")
         name = sha256(view).hexdigest()
         path = self.path(name)
-        with _own_failures():
+        with own_failures():
             if not self._is_there(path, view.nbytes):
                 self._write(path, view)
             sync(path.parent)  # also for the one that is there: who wrote it may not have come so far
@@ -76,7 +73,7 @@ class Blobs:
 
     def sweep_temporaries(self, older_than_s: float = TEMPORARY_S) -> int:
         """Remove what writers left that were killed; returns how many files it was."""
-        return sweep(self._folder, older_than_s)
+        return sweep(self.folder, older_than_s)
 
     def remove_unreferenced(
         self,
@@ -114,7 +111,7 @@ class Blobs:
     @contextmanager
     def kept(self) -> Iterator[None]:
         """Have no blob removed until the block ends."""
-        with _own_failures(), self._locked(fcntl.LOCK_SH):
+        with own_failures(), self._locked(fcntl.LOCK_SH):
             yield
 
     def copy(self, to: "Blobs") -> None:
@@ -125,7 +122,7 @@ class Blobs:
         StoreUnavailableError
             If one cannot be read or written.
         """
-        with _own_failures():
+        with own_failures():
             for name in self._names():
                 source, target = self.path(name), to.path(name)
                 if not target.exists():
@@ -136,9 +133,9 @@ class Blobs:
                         to.put(source.read_bytes())
 
     def _names(self) -> Iterator[str]:
-        for folder in _listed(self._folder):
+        for folder in _listed(self.folder):
             if len(folder.name) == 2:  # noqa: PLR2004  # the first byte of a hash
-                yield from (item.name for item in _listed(Path(folder)) if _NAME.fullmatch(item.name))
+                yield from (item.name for item in _listed(Path(folder)) if is_sha256(item.name))
 
     def _is_there(self, path: Path, nbytes: int) -> bool:
         """Whether a blob is there; its time begins anew. Not while another removes blobs."""
@@ -153,8 +150,8 @@ class Blobs:
     def _write(self, path: Path, view: memoryview) -> None:
         if not path.parent.exists():
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            sync(self._folder)
-        temporary = self._folder / f"{TEMPORARY}{token_hex(12)}"
+            sync(self.folder)
+        temporary = self.folder / f"{TEMPORARY}{token_hex(12)}"
         try:
             with os.fdopen(
                 os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb"
@@ -170,8 +167,8 @@ class Blobs:
     @contextmanager
     def _locked(self, how: int, longest_s: float | None = None) -> Iterator[None]:
         """Hold the lock of all blobs; who waits longer than he may raises BlockingIOError."""
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(self._folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             _lock(descriptor, how, longest_s)
             yield
@@ -180,7 +177,7 @@ class Blobs:
 
 
 @contextmanager
-def _own_failures() -> Iterator[None]:
+def own_failures() -> Iterator[None]:
     """Give what the disk refuses a name, without the path that its message has."""
     try:
         yield
