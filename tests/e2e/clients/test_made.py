@@ -21,7 +21,7 @@ from numcodecs import Zstd
 
 from clients.made import FILES, OBJECTS
 from cloudify import Server
-from cloudify.chunks.encode import Codec
+from cloudify.chunks.codec import Codec
 from cloudify.chunks.hierarchy import Hierarchy
 from cloudify.datasets.stored import stored_form
 from cloudify.testing import running
