@@ -26,6 +26,7 @@ REMEMBERED = 65_536
 _U4 = Struct("<I")
 _BLOSC_HEADER_NBYTES = 16
 _GZIP = zlib.MAX_WBITS | 16
+_ZSTD_CHECKSUM_NBYTES = 4
 
 
 def is_sound(data: bytes, codec: Codec, stored: StoredType, grid: ChunkGrid) -> bool:
@@ -80,7 +81,7 @@ def _decompress(data: bytes, codec: Codec, most_nbytes: int) -> bytes:
         If it does not declare its size, or another one, or is damaged.
     """
     if codec.name == "zstd":
-        _check_size(_zstd_nbytes(data), most_nbytes)
+        _check_size(_zstd_nbytes(data), most_nbytes)  # numcodecs makes room for what all frames declare
         return bytes(Zstd().decode(data))
     if codec.name == "blosc":
         if len(data) < _BLOSC_HEADER_NBYTES or _U4.unpack_from(data, 12)[0] != len(data):
@@ -97,10 +98,25 @@ def _decompress(data: bytes, codec: Codec, most_nbytes: int) -> bytes:
 
 
 def _zstd_nbytes(data: bytes) -> int:
+    """Return the size that one frame declares, negative for none.
+
+    Where it ends is told by the headers of its blocks: three bytes with, from the lowest bit, whether it is the last,
+    two of its type and 21 of its size, which for type 1, a byte repeated, is not that of what follows (RFC 8878,
+    section 3.1.1.2).
+    """
     try:
-        return zstandard.frame_content_size(data)
+        parameters = zstandard.get_frame_parameters(data)
+        end = zstandard.frame_header_size(data)
     except zstandard.ZstdError as error:
         raise ValueError(str(error)) from error
+    is_last = False
+    while not is_last and end < len(data):
+        header = int.from_bytes(data[end : end + 3], "little")
+        is_last = bool(header & 1)
+        end += 3 + (1 if header >> 1 & 3 == 1 else header >> 3)
+    if not is_last or end + _ZSTD_CHECKSUM_NBYTES * parameters.has_checksum != len(data):
+        raise ValueError("not one frame of zstd")
+    return -1 if parameters.content_size == zstandard.CONTENTSIZE_UNKNOWN else parameters.content_size
 
 
 def _check_size(declared: int, most_nbytes: int) -> None:
