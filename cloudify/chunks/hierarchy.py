@@ -65,6 +65,11 @@ class Chunk:
         """Read and encode it, or have that done by `elsewhere`. Blocks; raises what the source raises."""
         return self.array.chunk_bytes(self.index, elsewhere)
 
+    def at_hand(self) -> bytes | None:
+        """Return it if that takes no waiting: one that is passed on, was read before and is in memory. Never raises."""
+        passed = self.array.passed
+        return passed.at_hand(self.index, self.array.tag) if passed is not None else None
+
 
 class Hierarchy:
     """The keys of one dataset. Immutable, so safe to use from many threads."""

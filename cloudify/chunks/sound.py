@@ -8,6 +8,7 @@ some readers refuse it, so it is encoded anew.
 
 import zlib
 from collections import OrderedDict
+from collections.abc import Hashable
 from math import prod
 from struct import Struct
 from threading import Lock
@@ -42,34 +43,35 @@ def is_sound(data: bytes, codec: Codec, stored: StoredType, grid: ChunkGrid) -> 
 
 
 class Sound:
-    """Chunks that were decoded and found sound, by what tells one from all others. Safe to use from many threads.
+    """The checksums of chunks that were decoded and found sound. Safe to use from many threads.
 
     >>> sound = Sound(limit=1)
-    >>> sound.add(("a", 1)); sound.add(("a", 2))
-    >>> ("a", 1) in sound, ("a", 2) in sound
-    (False, True)
+    >>> sound.add(("a", 1), 17); sound.add(("a", 2), 18)
+    >>> sound.checksum(("a", 1)), sound.checksum(("a", 2))
+    (None, 18)
     """
 
     def __init__(self, limit: int = REMEMBERED) -> None:
         self._limit = limit
-        self._marks: OrderedDict[int, None] = OrderedDict()
+        self._checksums: OrderedDict[int, int] = OrderedDict()
+        """By the hash of what tells a chunk from all others: of two that have the same, one is decoded again."""
         self._lock = Lock()
 
-    def __contains__(self, what: tuple[object, ...]) -> bool:
-        """Whether it was added, and not too long ago."""
-        mark = hash(what)
+    def checksum(self, chunk: Hashable) -> int | None:
+        """Return what was added for a chunk, None if nothing was, or too long ago."""
+        key = hash(chunk)
         with self._lock:
-            if mark not in self._marks:
-                return False
-            self._marks.move_to_end(mark)
-            return True
+            checksum = self._checksums.get(key)
+            if checksum is not None:
+                self._checksums.move_to_end(key)
+            return checksum
 
-    def add(self, what: tuple[object, ...]) -> None:
-        """Remember it."""
+    def add(self, chunk: Hashable, checksum: int) -> None:
+        """Remember a chunk that is sound."""
         with self._lock:
-            self._marks[hash(what)] = None
-            if len(self._marks) > self._limit:
-                self._marks.popitem(last=False)
+            self._checksums[hash(chunk)] = checksum
+            if len(self._checksums) > self._limit:
+                self._checksums.popitem(last=False)
 
 
 def _decompress(data: bytes, codec: Codec, most_nbytes: int) -> bytes:
