@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import xarray as xr
 
-from benchmarks.answers import check_equal, fetch, write_files
+from benchmarks.answers import check_equal, write_files
 from benchmarks.failures import RowError
 from benchmarks.load import ask_for
 from benchmarks.noise import LARGE, NAME, SMALL, Noise
