@@ -42,9 +42,9 @@ http {{
 
 
 @contextmanager
-def serve(target: Path | str) -> Iterator[Running]:
-    """Run `cloudify serve` on a file, a folder, a catalog or an object of a host script."""
-    with _cloudify("serve", str(target)) as server:
+def serve(target: Path | str, settings: str = "") -> Iterator[Running]:
+    """Run `cloudify serve` on a file, a folder, a catalog or an object of a host script, with settings as YAML."""
+    with _cloudify("serve", str(target), settings=settings) as server:
         yield server
 
 
@@ -113,9 +113,10 @@ def _script(name: str, *arguments: str, python: Path = Path(sys.executable)) -> 
 
 
 @contextmanager
-def _cloudify(*arguments: str) -> Iterator[Running]:
+def _cloudify(*arguments: str, settings: str = "") -> Iterator[Running]:
     port = free_port()
     with _folder() as folder:
+        (folder / "cloudify.yaml").write_text(settings, encoding="utf-8")
         options = ["--host", HOST, "--port", str(port), "--data-dir", str(folder / "data")]
         command = [sys.executable, "-m", "cloudify", *arguments, *options]
         with running(command, url=f"http://{HOST}:{port}/health", folder=folder) as server:
