@@ -5,12 +5,12 @@ from collections.abc import Iterable
 from time import time
 from typing import Any
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, func, select, update
 
 from cloudify.compute.store import schema
 from cloudify.compute.store.database import Database
-from cloudify.compute.store.records import Token
-from cloudify.compute.store.token_text import digest_of, make_text
+from cloudify.compute.store.records import Issued
+from cloudify.model.token import StoredToken, new_token
 
 NOTED_S = 60.0
 """How exactly it is known when a token was last used: writing that down for every request would cost more than most."""
@@ -36,10 +36,10 @@ class Tokens:
         datasets
             Ids of the only datasets that it is good for; None: it takes nothing away.
         """
-        token_id, text = make_text()
+        text, token_id, digest = new_token()
         values = {
             "id": token_id,
-            "digest": digest_of(text),
+            "digest": bytes.fromhex(digest),
             "user": user,
             "scopes": json.dumps(sorted(set(scopes))),
             "datasets": None if datasets is None else json.dumps(sorted(set(datasets))),
@@ -50,17 +50,17 @@ class Tokens:
             connection.execute(_tokens.insert().values(values))
         return text
 
-    def find(self, token_id: str) -> Token | None:
+    def find(self, token_id: str) -> StoredToken | None:
         """Return a token, also one that was revoked or is too old."""
         with self._database.reading() as connection:
             row = connection.execute(select(_tokens).where(_tokens.c.id == token_id)).first()
-        return None if row is None else _token_of(row)
+        return None if row is None else _issued(row).token
 
-    def list(self) -> tuple[Token, ...]:
+    def list(self) -> tuple[Issued, ...]:
         """Return all tokens, the oldest first."""
         with self._database.reading() as connection:
             rows = connection.execute(select(_tokens).order_by(_tokens.c.created, _tokens.c.id)).all()
-        return tuple(map(_token_of, rows))
+        return tuple(map(_issued, rows))
 
     def revoke(self, token_id: str) -> bool:
         """Have a token be good for nothing, from now on; returns whether there is one."""
@@ -69,23 +69,24 @@ class Tokens:
             connection.execute(update(_tokens).where(mine, _tokens.c.revoked.is_(None)).values(revoked=time()))
             return connection.execute(select(_tokens.c.id).where(mine)).first() is not None
 
-    def note_use(self, token: Token, at: float) -> None:
-        """Take note that a token was used, if that was not done within the last minute."""
-        if token.last_used is not None and at - token.last_used < NOTED_S:
-            return
-        with self._database.writing() as connection:
-            connection.execute(update(_tokens).where(_tokens.c.id == token.id).values(last_used=at))
+    def note_use(self, token_id: str, at: float) -> None:
+        """Take note that a token was used, in seconds since 1970, if that was not done within the minute before."""
+        mine = (_tokens.c.id == token_id, func.coalesce(_tokens.c.last_used, 0.0) <= at - NOTED_S)
+        with self._database.reading() as connection:
+            is_news = connection.execute(select(_tokens.c.id).where(*mine)).first() is not None
+        if is_news:
+            with self._database.writing() as connection:
+                connection.execute(update(_tokens).where(*mine).values(last_used=at))
 
 
-def _token_of(row: Row[*tuple[Any, ...]]) -> Token:
-    return Token(
+def _issued(row: Row[*tuple[Any, ...]]) -> Issued:
+    token = StoredToken(
         id=row.id,
+        digest=row.digest.hex(),
         user=row.user,
         scopes=frozenset(json.loads(row.scopes)),
-        datasets=None if row.datasets is None else frozenset(json.loads(row.datasets)),
-        created=row.created,
-        expires=row.expires,
-        last_used=row.last_used,
-        revoked=row.revoked,
-        digest=row.digest,
+        expires_at=row.expires,
+        is_revoked=row.revoked is not None,
+        datasets=None if row.datasets is None else tuple(json.loads(row.datasets)),
     )
+    return Issued(token, row.created, row.last_used, row.revoked)
