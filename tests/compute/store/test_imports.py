@@ -9,8 +9,7 @@ import pytest
 @pytest.mark.parametrize(
     "code",
     [
-        "from cloudify import Server; Server({}).app",
-        "import xpublish; xpublish.Rest({}).app",
+        "import xpublish; from cloudify import Server; xpublish.Rest({}).app; Server({}).app",
         "import cloudify.compute.store.blobs, cloudify.compute.store.records",
     ],
 )
