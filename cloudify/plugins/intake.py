@@ -17,8 +17,8 @@ from xpublish.plugins import Dependencies, Plugin, hookimpl
 from cloudify.datasets.methods import methods_of
 from cloudify.datasets.shelf import Shelf, title_of
 from cloudify.errors import UnknownDatasetError
-from cloudify.http.deps import DatasetIds
 from cloudify.http.access import has_readable
+from cloudify.http.deps import DatasetIds
 from cloudify.http.hosts import root_url
 from cloudify.http.routing import ProblemRoute
 from cloudify.model.entry import Entry
