@@ -145,7 +145,9 @@ def test_a_function_that_takes_too_long_is_ended(make: Any) -> None:
         error = failed(child, "loop")
         assert 0.9 < time.monotonic() - began < 3
         assert error.failure.reason == "timeout"
-        assert error.failure.message == "the function took longer than 1 s; choose smaller chunks"
+        assert (
+            error.failure.message == "the function took longer than 1 s; choose smaller chunks, or a longer limits.wall"
+        )
         assert error.usage.cpu_s > 0.1
         until(lambda: is_gone(pid))
         assert failed(child, "sleep").log.endswith("about to sleep\n")
@@ -175,7 +177,10 @@ def test_memory_of_all_processes_together_is_bounded(make: Any) -> None:
         error = failed(child, "fill")
         assert time.monotonic() - began < 20
         assert error.failure.reason == "memory-limit"
-        assert error.failure.message == "the function took more than the 134217728 bytes that it may"
+        assert (
+            error.failure.message
+            == "the function took more than 134217728 bytes of memory; choose smaller chunks, or a larger limits.memory"
+        )
         assert error.usage.peak_nbytes > 30 * MIB
         until(lambda: not of_session(pid))
 
@@ -197,7 +202,7 @@ def test_many_processes_are_ended(make: Any) -> None:
         pid = pid_of(child)
         failure = failed(child, "swarm").failure
         assert failure.reason == "process-limit"
-        assert re.match(r"the function had \d+ processes, more than 64", failure.message)
+        assert re.match(r"the function had \d+ processes; 64 are allowed", failure.message)
         until(lambda: not of_session(pid))
 
 
@@ -212,8 +217,8 @@ def test_a_file_beyond_the_slot_is_a_matter_of_the_disk(make: Any) -> None:
     ("of", "words"),
     [
         ("exit", "the process of the function ended, with status 7"),
-        ("segv", "the process of the function was ended by SIGSEGV"),
-        ("kill", "the process of the function was ended by SIGKILL; was there too little memory?"),
+        ("kill", "the process of the function was ended by a signal (Killed); was there too little memory?"),
+        ("odd", "the process of the function was ended by a signal (Real-time signal 6)"),
     ],
 )
 def test_a_process_that_dies_is_lost_and_the_next_run_has_another(make: Any, of: str, words: str) -> None:
@@ -221,6 +226,14 @@ def test_a_process_that_dies_is_lost_and_the_next_run_has_another(make: Any, of:
         failure = failed(child, "die", args={"of": of}).failure
         assert (failure.reason, failure.message) == ("worker-lost", words)
         assert play(child, "same").value == Plain("1")
+
+
+def test_what_crashes_is_in_the_log(make: Any) -> None:
+    with make().child("ada", "j", scenes(), Limits()) as child:
+        error = failed(child, "die", args={"of": "segv"})
+    assert error.failure.message == "the process of the function was ended by a signal (Segmentation fault)"
+    assert "Fatal Python error: Segmentation fault" in error.log
+    assert 'File "<play>", line' in error.log
 
 
 def test_a_process_that_dies_between_two_runs_is_replaced(make: Any) -> None:
