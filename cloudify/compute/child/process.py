@@ -260,9 +260,7 @@ class Process:
 
     def _room(self, nbytes: int) -> memoryview:
         if nbytes > self._in.view.nbytes:
-            raise BrokenError(
-                "memory-limit", f"what the function is given takes {nbytes} bytes: more than {self._in.view.nbytes}"
-            )
+            raise UnfitError(f"it takes {nbytes} bytes, and there is room for {self._in.view.nbytes}")
         return self._in.view
 
     def _ended(self) -> BrokenError:

@@ -64,6 +64,7 @@ class Talk:
         try:
             nbytes = self._process.put(values)
         except UnfitError as error:
+            self.is_sound = self._process.is_loaded  # it was not told of anything
             raise BrokenError("source-failed", f"the block cannot be handed to a function: {error}") from None
         self._process.tell(frame | {"nbytes": nbytes})
         self._usage = Usage(nbytes_in=nbytes)

@@ -127,14 +127,20 @@ def test_a_result_beyond_the_slot_is_too_large_and_the_process_goes_on(make: Any
 
 def test_a_block_beyond_the_slot_fails_before_it_is_handed_on(make: Any) -> None:
     with make().child("ada", "j", scenes(), Limits(slot_nbytes=2**20)) as child:
+        pid = pid_of(child)
         failure = failed(child, "same", np.zeros(16 * MIB, np.uint8)).failure
-        assert failure.reason == "memory-limit"
-        assert play(child, "same").value == Plain("1")
+        assert failure.reason == "source-failed"
+        assert re.match(
+            r"the block cannot be handed to a function: it takes 16777\d+ bytes, and there", failure.message
+        )
+        assert pid_of(child) == pid
 
 
 def test_a_block_that_holds_objects_is_a_failure_of_its_source(child: Child) -> None:
+    pid = pid_of(child)
     failure = failed(child, "same", np.array([object()], object)).failure
     assert failure.reason == "source-failed"
+    assert pid_of(child) == pid
     assert "the array holds Python objects (object)" in failure.message
 
 
