@@ -1,15 +1,15 @@
 """Every way in which a function fails: the reason, the words, and that nothing else is affected."""
 
+import os
 import re
 import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import psutil
 import pytest
 import xarray as xr
-from playing import MIB, is_gone, play, scenes, until
+from playing import MIB, is_dead, is_gone, play, scenes, until
 
 from cloudify.compute.child.child import Child
 from cloudify.compute.child.returned import Limits, Plain, SliceFailedError
@@ -192,13 +192,13 @@ def test_memory_of_all_processes_together_is_bounded(make: Any) -> None:
 
 
 def of_session(pid: int) -> list[int]:
-    stats = [(int(path.name), path / "stat") for path in Path("/proc").iterdir() if path.name.isdecimal()]
+    """Return the processes of a session that have not ended."""
     found = []
-    for one, stat in stats:
+    for one in psutil.pids():
         try:
-            if int(stat.read_text().rpartition(")")[2].split()[3]) == pid:
+            if os.getsid(one) == pid and not is_dead(one):
                 found.append(one)
-        except (OSError, IndexError):
+        except ProcessLookupError:
             continue
     return found
 
@@ -263,4 +263,4 @@ def test_a_daemon_of_a_function_ends_with_its_process(make: Any) -> None:
         began = time.monotonic()
         assert failed(child, "die", args={"of": "exit"}).failure.reason == "worker-lost"
         assert time.monotonic() - began < 3  # though the daemon holds the pipes
-        until(lambda: is_gone(pid), 2)
+        until(lambda: is_dead(pid), 5)
