@@ -25,6 +25,11 @@ ENV_PREFIX = "CLOUDIFY_"
 ALIASES = {"dask_address": "ZARR_ADDRESS"}
 """Setting -> variable of the environment that host scripts know it by; ours wins."""
 
+TOKEN_VARIABLE = f"{ENV_PREFIX}TOKEN"
+"""No setting: what a client shows to a server."""
+DEMO_TOKEN_NAME = "demo-token"  # noqa: S105  # the name of a file
+"""File in the data directory, mode 0600, where the demo leaves its token for clients on this machine."""
+
 START_VARIABLE = f"{ENV_PREFIX}START"
 """No setting: a supervisor gives it to its workers."""
 
@@ -52,6 +57,9 @@ class Settings(BaseSettings):
         "", description="comma-separated addresses or networks whose X-Forwarded-* headers are believed"
     )
     data_dir: Path = Field(default_factory=default_data_dir, description="where the server keeps its own files")
+    database_url: SecretStr | None = Field(
+        None, description="PostgreSQL database of jobs and tokens; by default a file in data_dir; never shown"
+    )
 
     log_format: Literal["auto", "console", "json"] = Field("auto", description="auto: console on a terminal, else json")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least severity that is logged")
@@ -96,6 +104,13 @@ class Settings(BaseSettings):
         30.0, ge=0, description="longest the background pass spends on summarising one dataset; 0: no pass"
     )
 
+    unsafe_compute: bool = Field(
+        default=False,
+        description="run functions that users send without a sandbox: whoever may compute may do what the server may",
+    )
+    dask: Literal["auto", "none"] = Field(
+        "auto", description="where jobs run without dask_address: auto, a cluster of this machine; none, threads"
+    )
     dask_address: str | None = Field(
         None, description="Dask scheduler that computes chunks of lazy datasets, e.g. tls://10.0.0.1:8786"
     )
@@ -122,6 +137,10 @@ class Settings(BaseSettings):
     drawing_timeout_s: float = Field(10.0, gt=0, description="longest time for drawing one picture")
     drawing_nbytes: int = Field(2048 * MIB, ge=64 * MIB, description="memory for drawing one picture")
     drawing_queue: int = Field(64, ge=0, description="pictures that wait to be drawn, in one process of the server")
+
+    slice_timeout_s: float = Field(60.0, gt=0, description="longest time for one slice of a job")
+    slice_nbytes: int = Field(512 * MIB, ge=64 * MIB, description="memory for a function while it runs over a slice")
+    max_block_nbytes: int = Field(256 * MIB, ge=1, description="most values, in bytes of memory, that a slice may have")
 
     max_body_nbytes: int = Field(2 * MIB, ge=0, description="largest request body that is read")
     head_timeout_s: float = Field(
@@ -154,6 +173,14 @@ class Settings(BaseSettings):
         ):
             raise ValueError("expected an http or https URL without query, e.g. https://data.example.org/x")
         return value.rstrip("/")
+
+    @field_validator("database_url")
+    @classmethod
+    def _check_database_url(cls, value: SecretStr | None) -> SecretStr | None:
+        url = value.get_secret_value() if value else ""
+        if url and urlsplit(url).scheme not in {"postgresql", "postgres"}:
+            raise ValueError("expected a PostgreSQL database, e.g. postgresql://user:password@host/database")
+        return value if url else None
 
     @field_validator("dask_address")
     @classmethod
@@ -210,6 +237,16 @@ def load_settings() -> Settings:
 @lru_cache(maxsize=1)
 def _load_settings(_environment: tuple[tuple[str, object], ...]) -> Settings:
     return Settings.load()
+
+
+def client_token() -> str:
+    """Return the token of the environment, ``""`` without one."""
+    return os.environ.get(TOKEN_VARIABLE, "")
+
+
+def demo_token_file(data_dir: str | None = None) -> Path:
+    """Return where the demo leaves its token, whether it has or not."""
+    return Settings.load(data_dir=data_dir).data_dir / DEMO_TOKEN_NAME
 
 
 def dask_address(settings: Settings) -> str | None:

@@ -3,7 +3,8 @@
 set -eu
 missing=$(sed 's/#.*//' "$1" | while read -r program package; do
     [ -n "$program" ] || continue
-    command -v "$program" >/dev/null 2>&1 || [ -x "/usr/sbin/$program" ] || echo "$package"
+    command -v "$program" >/dev/null 2>&1 || [ -x "/usr/sbin/$program" ] ||
+        ls /usr/lib/postgresql/*/bin/"$program" >/dev/null 2>&1 || echo "$package"
 done)
 if [ -z "$missing" ]; then
     echo "nothing to install"

@@ -19,13 +19,15 @@ from cloudify.testing import free_port
 
 PROJECT = Path(__file__).parents[1]
 DEMO = PROJECT / "cloudify" / "demo"
+PROGRAMS = ":".join([os.environ["PATH"], "/usr/sbin", *map(str, Path("/usr/lib/postgresql").glob("*/bin"))])
+"""Where programs are that tests need; Debian has some where no user's path leads."""
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip a test whose program is absent, by name; under CI that is an error."""
     for mark in item.iter_markers("program"):
         (program,) = mark.args
-        if shutil.which(program, path=f"{os.environ['PATH']}:/usr/sbin") is None:
+        if shutil.which(program, path=PROGRAMS) is None:
             if os.environ.get("CI") == "true":
                 pytest.fail(f"{program} is absent: make system-deps", pytrace=False)
             pytest.skip(f"{program} is absent: make system-deps")

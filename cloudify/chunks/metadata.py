@@ -2,17 +2,59 @@
 
 import json
 from collections.abc import Iterable, Mapping
+from typing import Any, Protocol
 
-from cloudify.chunks.array import ServedArray
-from cloudify.chunks.stored_type import Json
+from cloudify.chunks.encode import Codec
+from cloudify.chunks.stored_type import Json, StoredType
+from cloudify.model.chunkgrid import ChunkGrid
 
 Documents = dict[str, dict[str, Json]]
 
 
-def array_documents(array: ServedArray) -> Documents:
+class Described(Protocol):
+    """An array, as far as its metadata say something of it."""
+
+    @property
+    def dims(self) -> tuple[str, ...]:
+        """Names of its dimensions."""
+        ...
+
+    @property
+    def grid(self) -> ChunkGrid:
+        """Its chunks."""
+        ...
+
+    @property
+    def type(self) -> StoredType:
+        """The type of its elements."""
+        ...
+
+    @property
+    def fill(self) -> Any:  # noqa: ANN401  # any element type
+        """The element that means missing, None for none."""
+        ...
+
+    @property
+    def padding(self) -> Any:  # noqa: ANN401
+        """What fills the rest of an edge chunk."""
+        ...
+
+    @property
+    def attrs(self) -> Mapping[str, Json]:
+        """Its attributes."""
+        ...
+
+    @property
+    def codec(self) -> Codec:
+        """How it is compressed."""
+        ...
+
+
+def array_documents(array: Described) -> Documents:
     """Return the documents of one array by the last part of their keys."""
     fill = None if array.fill is None else array.type.fill_json(array.fill)
     fill_attribute = None if array.fill is None else array.type.fill_attribute(array.fill)
+    attrs = dict(array.attrs)
     common: dict[str, Json] = {"shape": list(array.grid.shape)}
     v2: dict[str, Json] = common | {
         "zarr_format": 2,
@@ -32,11 +74,11 @@ def array_documents(array: ServedArray) -> Documents:
         "chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}},
         "fill_value": array.type.fill_json(array.padding),
         "codecs": [array.type.v3_bytes_codec, *array.codec.v3_codecs(array.type.dtype.itemsize)],
-        "attributes": array.attrs if fill_attribute is None else array.attrs | {"_FillValue": fill_attribute},
+        "attributes": attrs if fill_attribute is None else attrs | {"_FillValue": fill_attribute},
         "dimension_names": list(array.dims),
         "storage_transformers": [],
     }
-    return {".zarray": v2, ".zattrs": array.attrs | {"_ARRAY_DIMENSIONS": list(array.dims)}, "zarr.json": v3}
+    return {".zarray": v2, ".zattrs": attrs | {"_ARRAY_DIMENSIONS": list(array.dims)}, "zarr.json": v3}
 
 
 def group_documents(attrs: dict[str, Json], below: Mapping[str, Documents]) -> Documents:

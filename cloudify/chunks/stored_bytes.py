@@ -9,6 +9,7 @@ from cloudify.datasets.kerchunk import referenced
 from cloudify.datasets.methods import without_stored_bytes
 from cloudify.datasets.objects import objects_at
 from cloudify.datasets.opened import Opened
+from cloudify.datasets.result import stored_result
 from cloudify.datasets.scan import Scanned, scan_files
 from cloudify.datasets.series import join_files, series_files
 from cloudify.datasets.source import explain, failures
@@ -50,6 +51,8 @@ def _find(entry: Entry, token: str, hierarchy: Hierarchy, timeout_s: float, sett
         return pass_store(hierarchy, gather(objects, settings.max_chunk_nbytes), objects)
     if entry.driver == "kerchunk":
         return pass_store(hierarchy, *referenced(entry, timeout_s=timeout_s, settings=settings))
+    if entry.driver == "result":
+        return pass_store(hierarchy, *stored_result(entry, settings.max_chunk_nbytes))
     hrefs = series_files(entry) if entry.driver == "series" else [entry.href]
     scanned = scan_files(entry, hrefs, token, timeout_s=timeout_s, settings=settings)
     whole: Scanned = join_files(entry, scanned, hierarchy_dims(hierarchy)) if entry.driver == "series" else scanned[0]

@@ -11,6 +11,7 @@ from cloudify.datasets.documents import Documents
 from cloudify.datasets.kerchunk import ReferencedObjects
 from cloudify.datasets.objects import LocalObjects, Objects, Part
 from cloudify.datasets.references import JsonReferences
+from cloudify.datasets.result import ResultObjects
 from cloudify.model.chunkgrid import ChunkGrid
 
 
@@ -51,6 +52,8 @@ def _grid_v3(path: str, document: Mapping[str, Any], limit_nbytes: int) -> Keyed
 def _source(objects: Objects) -> Source:
     if isinstance(objects, LocalObjects):
         return _Folder(objects)
+    if isinstance(objects, ResultObjects):
+        return _Result(objects)
     return _ReferenceSet(objects) if isinstance(objects, ReferencedObjects) else _Elsewhere(objects)
 
 
@@ -103,3 +106,15 @@ class _ReferenceSet(_Elsewhere):
             found = (grid.index(key) for key in self._references.keys_below(grid.path))
             return (index for index in found if index is not None)
         return (index for index in grid.indices() if self._references.find(grid.key(index)) is not None)
+
+
+class _Result(_Elsewhere):
+    """The result of a job."""
+
+    def __init__(self, objects: ResultObjects) -> None:
+        super().__init__(objects)
+        self._chunks = objects
+
+    def written(self, grid: KeyedGrid) -> Iterator[tuple[int, ...]]:
+        """Yield every chunk that the index has."""
+        return self._chunks.written(grid.path)

@@ -5,6 +5,9 @@ from typing import Annotated
 
 import typer
 
+from cloudify.cli.job import job
+from cloudify.cli.token import token
+
 app = typer.Typer(
     name="cloudify",
     help="Turn any data xarray can read into cloud-native datasets over HTTP.",
@@ -16,6 +19,8 @@ app = typer.Typer(
 )
 config = typer.Typer(help="Settings of the server.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(config, name="config")
+app.add_typer(job, name="job")
+app.add_typer(token, name="token")
 
 Host = Annotated[str | None, typer.Option(help="Address to listen on.  [default: 127.0.0.1]")]
 Port = Annotated[
@@ -25,20 +30,27 @@ DataDir = Annotated[
     str | None, typer.Option(help="Where the server keeps its own files.  [default: $XDG_DATA_HOME/cloudify]")
 ]
 Workers = Annotated[int | None, typer.Option(help="Processes that answer requests.  [default: 1]", max=256, min=1)]
+Dask = Annotated[
+    str | None,
+    typer.Option(
+        help="Where jobs run: auto (a cluster of this machine, started when needed), none, or a scheduler's address."
+        "  [default: auto]"
+    ),
+]
 RootUrl = Annotated[str | None, typer.Option(help="Public root of the server's links, behind a proxy.")]
 Open = Annotated[bool, typer.Option("--open", help="Open the landing page in a browser.")]
 
 
 @app.command()
 def demo(
-    host: Host = None, port: Port = None, workers: Workers = None, data_dir: DataDir = None,
+    host: Host = None, port: Port = None, workers: Workers = None, dask: Dask = None, data_dir: DataDir = None,
     root_url: RootUrl = None, open_page: Open = False,
 ) -> None:  # fmt: skip
     """Serve the embedded catalog of real climate data."""
     from cloudify.cli.serve import DEMO, serve_targets
 
-    options = {"host": host, "port": port, "workers": workers, "data_dir": data_dir, "root_url": root_url}
-    serve_targets([str(DEMO)], open_page=open_page, **options)
+    options = {"host": host, "port": port, "workers": workers, "dask": dask, "data_dir": data_dir, "root_url": root_url}
+    serve_targets([str(DEMO)], open_page=open_page, is_demo=True, **options)
 
 
 @app.command()
@@ -47,14 +59,14 @@ def serve(
         list[str] | None,
         typer.Argument(metavar="TARGET...", help="Files, directories, URLs (.nc, .zarr), catalogs (*.yaml, STAC)."),
     ] = None,
-    host: Host = None, port: Port = None, workers: Workers = None, data_dir: DataDir = None,
+    host: Host = None, port: Port = None, workers: Workers = None, dask: Dask = None, data_dir: DataDir = None,
     root_url: RootUrl = None, open_page: Open = False,
 ) -> None:  # fmt: skip
     """Serve files, directories, URLs and catalogs."""
     from cloudify.cli.serve import serve_targets
 
-    options = {"host": host, "port": port, "workers": workers, "data_dir": data_dir, "root_url": root_url}
-    serve_targets(targets or [], open_page=open_page, **options)
+    options = {"host": host, "port": port, "workers": workers, "dask": dask, "data_dir": data_dir, "root_url": root_url}
+    serve_targets(targets or [], open_page=open_page, is_demo=False, **options)
 
 
 @app.command()

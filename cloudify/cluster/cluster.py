@@ -40,7 +40,7 @@ class Cluster:
         ClusterUnavailableError
             If the scheduler cannot be reached, is lost, or does not answer in time.
         """
-        work = _connection(self.address).compute(graph, keys, connect_s=self.connect_s)
+        work = connection_to(self.address).compute(graph, keys, connect_s=self.connect_s)
         try:
             values, failure = LOOP.run(work, self.connect_s + self.chunk_s)
         except UnsendableError as error:
@@ -56,7 +56,7 @@ class Cluster:
 
     def encodes(self) -> bool:
         """Whether workers can encode chunks: they have this version of ours. Blocks; raises as `workers`."""
-        return self._ask(_connection(self.address).encodes(connect_s=self.connect_s))
+        return self._ask(connection_to(self.address).encodes(connect_s=self.connect_s))
 
     def workers(self) -> int:
         """Ask the scheduler how many workers it has. Blocks.
@@ -66,7 +66,7 @@ class Cluster:
         ClusterUnavailableError
             If it cannot be reached, or does not answer in time.
         """
-        return self._ask(_connection(self.address).workers(connect_s=self.connect_s))
+        return self._ask(connection_to(self.address).workers(connect_s=self.connect_s))
 
     def _ask(self, question: Coroutine[Any, Any, T]) -> T:
         try:
@@ -81,7 +81,7 @@ def cluster_of(settings: Settings) -> Cluster | None:
     return Cluster(address, settings.dask_connect_s, settings.dask_chunk_s) if address else None
 
 
-def _connection(address: str) -> Connection:
+def connection_to(address: str) -> Connection:
     """Return the one connection of this process to an address."""
     with _making:
         if address not in _connections:

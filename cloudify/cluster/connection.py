@@ -26,6 +26,7 @@ CREDENTIALS: dict[str, Any] = {}
 AWAY = "the Dask cluster that computes chunks cannot be reached; ask again in a few seconds"
 LOST = "the Dask cluster was lost while it computed this chunk; ask again in a few seconds"
 
+Hear = Callable[[Any], None]
 UNSENDABLE: tuple[type[Exception], ...] = (PicklingError, *failures())
 
 log = logging.getLogger(__name__)
@@ -33,6 +34,10 @@ log = logging.getLogger(__name__)
 
 class UnsendableError(Exception):
     """A graph that cannot be pickled, so that no other process can compute it."""
+
+
+class WorkersLostError(Exception):
+    """Workers that died while they ran a task."""
 
 
 class Connection:
@@ -46,6 +51,7 @@ class Connection:
         self._pause_s = 0.0
         self._retry_at = 0.0
         self._ending: set[asyncio.Task[None]] = set()
+        self._heard: set[tuple[Any, str]] = set()
 
     async def compute(
         self, graph: Mapping[Any, Any], keys: Sequence[Any], *, connect_s: float
@@ -85,6 +91,57 @@ class Connection:
             return await client.gather(futures), None
         except (CancelledError, OSError) as error:
             raise ClusterUnavailableError(LOST) from error
+
+    async def call(
+        self, function: Callable[..., Any], given: Sequence[object], *, connect_s: float, topic: str, hear: Hear
+    ) -> Any:  # noqa: ANN401  # whatever the function returns
+        """Have a worker call a function of ours.
+
+        Raises
+        ------
+        ClusterUnavailableError
+            If there is no connection to the scheduler, or it is lost.
+        WorkersLostError
+            If workers died while they ran it.
+        """
+        from distributed import CancelledError, KilledWorker
+
+        client = await self._running(connect_s)
+        await self._listen(client, topic, hear)
+        try:
+            return await client.submit(function, *given, pure=False, retries=0)
+        except KilledWorker as error:
+            raise WorkersLostError(str(error)) from error
+        except (CancelledError, OSError) as error:
+            raise ClusterUnavailableError(LOST) from error
+
+    async def everywhere(self, function: Callable[..., object], given: Sequence[object], *, connect_s: float) -> None:
+        """Call a function in every worker, beside its tasks.
+
+        Raises
+        ------
+        ClusterUnavailableError
+            If there is no connection to the scheduler.
+        """
+        client = await self._running(connect_s)
+        try:
+            await client.run(function, *given, on_error="ignore")
+        except OSError as error:
+            raise ClusterUnavailableError(AWAY) from error
+
+    async def threads(self, *, connect_s: float) -> int:
+        """Ask the scheduler how many threads its workers have; raises as `workers`."""
+        client = await self._running(connect_s)
+        try:
+            return sum((await client.nthreads()).values())
+        except OSError as error:
+            raise ClusterUnavailableError(AWAY) from error
+
+    async def _listen(self, client: Any, topic: str, hear: Hear) -> None:  # noqa: ANN401
+        """Hear what tasks tell under a topic, over this connection as over those before it."""
+        if (client, topic) not in self._heard:
+            self._heard = {(client, topic)}
+            client.subscribe_topic(topic, lambda event: hear(event[1]))
 
     async def encodes(self, *, connect_s: float) -> bool:
         """Whether the scheduler and the workers have this version of ours; told when the connection was made.

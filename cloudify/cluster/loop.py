@@ -3,7 +3,7 @@
 import asyncio
 import atexit
 from collections.abc import Callable, Coroutine
-from concurrent.futures import wait
+from concurrent.futures import Future, wait
 from contextlib import suppress
 from threading import Lock, Thread
 from time import monotonic
@@ -48,6 +48,10 @@ class Loop:
             return future.result(0)
         finally:
             future.cancel()
+
+    def begin(self, coroutine: Coroutine[Any, Any, T]) -> "Future[T]":
+        """Begin a coroutine and return its outcome to come."""
+        return asyncio.run_coroutine_threadsafe(coroutine, self._running())
 
     def at_exit(self, end: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Run a coroutine when the process ends."""

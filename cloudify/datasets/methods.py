@@ -2,7 +2,7 @@
 
 from cloudify.model.entry import Entry
 
-STORED = frozenset({"kerchunk", "netcdf", "series", "zarr"})
+STORED = frozenset({"kerchunk", "netcdf", "result", "series", "zarr"})
 """Drivers whose sources hold chunks that zarr can express as they are."""
 
 

@@ -67,7 +67,7 @@ def store_cftimes(variable: xr.Variable, first: cftime.datetime) -> xr.Variable:
     attrs = dict(variable.attrs) | {"calendar": first.calendar}
     if variable.chunks is not None:
         units = f"microseconds since {_EPOCH}"
-        counted = variable.data.map_blocks(partial(_count_block, units=units, first=first), dtype=np.int64)
+        counted = variable.data.map_blocks(partial(count_cftimes, units=units, first=first), dtype=np.int64)
         return xr.Variable(variable.dims, counted, attrs | {"units": units, "_FillValue": np.int64(MISSING)})
     values = variable.to_numpy()
     present = np.array([isinstance(item, cftime.datetime) for item in values.ravel()]).reshape(values.shape)
@@ -196,7 +196,8 @@ def _count_exactly(times: Numbers, units: str, first: cftime.datetime) -> Number
     return counts if np.array_equal(np.asarray(found), times) else None
 
 
-def _count_block(block: Numbers, *, units: str, first: cftime.datetime) -> Numbers:
+def count_cftimes(block: Numbers, *, units: str, first: cftime.datetime) -> Numbers:
+    """Count times of the calendar of `first` in whole units; what is no time becomes `MISSING`."""
     present = np.array([isinstance(item, cftime.datetime) for item in block.ravel()], bool).reshape(block.shape)
     counts = np.full(block.shape, MISSING, np.int64)
     counts[present] = cftime.date2num(block[present], units, first.calendar, has_year_zero=first.has_year_zero)

@@ -2,7 +2,8 @@
 
 File: size, modification time in ns, inode; of a series those of each file. zarr store: its inode, its metadata
 documents and the newest modification time of a bounded listing. http and S3: ETag, else modification time and length,
-of the object or the metadata document. Where the entry says ``immutable``: its href alone.
+of the object or the metadata document. Where the entry says ``immutable``: its href alone. Result of a job: the hash of
+its manifest, wherever that is.
 """
 
 import os
@@ -67,8 +68,12 @@ def version_token(entry: Entry, *, timeout_s: float, settings: Settings, seen_ns
     OSError, httpx.HTTPError
         If the source is not there.
     """
-    if entry.immutable:
-        parts: Iterator[object] = iter(("immutable", entry.href))
+    href = entry.href
+    parts: Iterator[object] = iter(())
+    if entry.driver == "result":
+        href = Path(href).name
+    elif entry.immutable:
+        parts = iter(("immutable", href))
     elif is_url(entry.href):
         parts = _of_url(entry, timeout_s, settings)
     elif entry.driver == "series":
@@ -80,7 +85,7 @@ def version_token(entry: Entry, *, timeout_s: float, settings: Settings, seen_ns
             parts = _of_folder(Path(entry.href), status.st_ino, seen_ns)
         else:
             parts = iter((status.st_size, status.st_mtime_ns, status.st_ino))
-    said = (entry.driver, entry.href, entry.codec, sorted(entry.options.items()), entry.prepare)
+    said = (entry.driver, href, entry.codec, sorted(entry.options.items()), entry.prepare)
     text = "\n".join(map(str, (*said, *parts)))
     return blake2b(text.encode(), digest_size=12).hexdigest()
 

@@ -1,6 +1,6 @@
 """Failures of what we read from."""
 
-from cloudify.errors.families import SourceError, quote
+from cloudify.errors.families import SourceError, TooLargeError, quote
 
 
 class UnreadableDatasetError(SourceError):
@@ -22,6 +22,29 @@ class UnreadableChunkError(SourceError):
         self.key = key
         super().__init__(
             f"chunk {quote(key)} exists but could not be read ({reason}); its values are unknown, not missing"
+        )
+
+
+class IncompleteResultError(SourceError):
+    """A result that cannot be put together: what slices stored is not there."""
+
+    code = "incomplete-result"
+
+    def __init__(self, path: str, missing: int) -> None:
+        super().__init__(
+            f"{missing} chunks of {quote(path)} are missing though their slices are done; run the job again"
+        )
+
+
+class ValueTooLongError(TooLargeError):
+    """A plain value of a slice that is too long for a table."""
+
+    code = "value-too-long"
+
+    def __init__(self, nbytes: int, limit_nbytes: int) -> None:
+        super().__init__(
+            f"a slice returned a value of up to {nbytes} bytes of text and {limit_nbytes} are possible in a table; "
+            "return bytes or a path, which become a file"
         )
 
 

@@ -27,6 +27,7 @@ from cloudify.errors import (
     UnknownKeyError,
     UnreadableChunkError,
 )
+from cloudify.http.access import seen_by_asker
 from cloudify.http.answers import answer
 from cloudify.http.bodies import InMemory, Lazy, send_body
 from cloudify.http.coding import Coding, compress, tag_of
@@ -102,7 +103,10 @@ class KeyBytes:
             return
 
     def ready(self, dataset_id: str, key: str, query: bytes, accept_encoding: bytes | None) -> Ready | Absent | None:
-        """Return what a key names, or that it names nothing, if that can be said without waiting; else None."""
+        """Return what a key names, or that it names nothing, if that can be said without waiting; else None.
+
+        For the fast lane, where nobody in particular asks.
+        """
         store: Store | None = None
         try:
             store = self._stores.ready(dataset_id)
@@ -144,10 +148,10 @@ class KeyBytes:
             store = self._stores.ready(dataset_id)
             if store is None:
                 store = await self._open(lambda: self._stores.find(dataset_id))
-            self._former.note(dataset_id, store)
+            self._former.note(seen_by_asker(dataset_id), store)
             found = await self._find(scope, store, key)
         except NotFoundError as error:
-            if self._former.had(dataset_id, key):
+            if self._former.had(seen_by_asker(dataset_id), key):
                 raise SourceChangedError(key) from None
             if isinstance(error, UnknownKeyError) and _is_rest_of_key(scope["query_string"]):
                 raise MangledKeyError(key) from None

@@ -2,7 +2,8 @@
 
 What is answered here is answered by the layers too, with the same status, headers and bytes (a test compares them): the
 lane takes what is simple, a GET or HEAD for a document, a chunk that is kept, or a key that is none. Ranges, conditions
-but the usual one, cookies, pages for browsers, and whatever has to be opened, read or computed go the whole way.
+but the usual one, credentials, pages for browsers, and whatever has to be opened, read or computed go the whole way. So
+nobody in particular asks here, and what has an owner is neither found nor kept.
 """
 
 from collections import defaultdict
@@ -13,15 +14,17 @@ from typing import Protocol, runtime_checkable
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from cloudify.http.access import visited_by_nobody
 from cloudify.http.bytes import Absent, KeyBytes, Ready
 from cloudify.http.cors import MARK
 from cloudify.http.problems import HEADERS, MEDIA_TYPE, Problem
 
 MOST_KNOWN = 2**15
 """Most keys whose headers are kept; then all are forgotten, which costs each of them one look-up."""
-_CAREFUL = frozenset(
-    {b"range", b"if-range", b"if-match", b"cookie", b"x-request-id", b"content-length", b"transfer-encoding", b"expect"}
-)
+_CAREFUL = frozenset({
+    b"authorization", b"range", b"if-range", b"if-match", b"cookie", b"x-request-id", b"content-length",
+    b"transfer-encoding", b"expect",
+})  # fmt: skip
 MOST_ABSENT = 2**12
 """Most keys that are none whose answers are kept; then all are forgotten."""
 _SOME_ID = "0" * 32
@@ -97,6 +100,7 @@ class FastLane:
         if method not in _READS or not _CAREFUL.isdisjoint(asked) or not self._answers_to(asked):
             await self.app(scope, receive, send)
             return
+        visited_by_nobody()  # the context may be a copy of that of a former request on this connection
         request_id = f"{self._start}{next(self._ids):08x}"
         answer = self._answer(scope, asked, request_id)
         if answer is None:

@@ -1,7 +1,7 @@
 """Dataset id -> hierarchy of keys, whoever provides the dataset.
 
 Our own provider offers a shelf; what others provide (a plain ``xpublish.Rest({...})``, third-party plugins) are Python
-objects and served in their stored form.
+objects, served in their stored form, and public. What whoever asks may not read is looked for as what nobody has.
 """
 
 from secrets import token_hex
@@ -19,6 +19,7 @@ from cloudify.datasets.opened import Opened
 from cloudify.datasets.shelf import Shelf
 from cloudify.datasets.stored import OBJECT_VERSION, stored_form
 from cloudify.errors import UnknownDatasetError
+from cloudify.http.access import has_readable, look_beyond
 from cloudify.http.stores import reduction_cache
 from cloudify.model.entry import Entry
 from cloudify.settings import Settings
@@ -76,7 +77,14 @@ class Lookup:
 
     def opened(self, dataset_id: str) -> Opened:
         """Return a dataset as the source is now, without a hierarchy. Blocks; raises as `open` does."""
-        shelf = self.shelf_of(dataset_id)
+        shelf = self.find_shelf(dataset_id)
+        return shelf.get(dataset_id) if shelf is not None else self._foreign_dataset(dataset_id)
+
+    def opened_for_jobs(self, dataset_id: str) -> Opened:
+        """Return a dataset as `opened`, whoever owns it: whose job it is was allowed to read it. Blocks."""
+        for each in self._all_shelves():
+            each.look(dataset_id)
+        shelf = self.holder_of(dataset_id)
         return shelf.get(dataset_id) if shelf is not None else self._foreign_dataset(dataset_id)
 
     def find(self, dataset_id: str) -> Hierarchy:
@@ -85,23 +93,36 @@ class Lookup:
 
     def has_changed(self, dataset_id: str, store: HasToken) -> bool:
         """Whether the source is known to have been replaced since, so that what was just read belongs to neither."""
-        shelf = self.shelf_of(dataset_id)
+        shelf = self.holder_of(dataset_id)
         if shelf is None:  # an object in memory, or what had an entry until now
             return not store.token.startswith(OBJECT)
         return shelf.has_changed(dataset_id, store.token)
 
     def let_go(self, dataset_id: str, seen_ns: int) -> None:
         """Have a dataset opened anew: a reader met a file that was written at `seen_ns`, after it was opened."""
-        shelf = self.shelf_of(dataset_id)
+        shelf = self.holder_of(dataset_id)
         if shelf is not None:
             shelf.let_go(dataset_id, seen_ns)
 
     def shelf_of(self, dataset_id: str) -> Shelf | None:
-        """Return our own shelf that has a dataset, None where others provide it."""
+        """Return our own shelf that has a dataset for whoever asks, None where others provide it."""
+        return next((shelf for shelf in self._all_shelves() if has_readable(shelf, dataset_id)), None)
+
+    def find_shelf(self, dataset_id: str) -> Shelf | None:
+        """Return what `shelf_of` does, of what jobs left too. Blocks."""
+        for shelf in self._all_shelves():
+            look_beyond(shelf, dataset_id)
+        return self.shelf_of(dataset_id)
+
+    def holder_of(self, dataset_id: str) -> Shelf | None:
+        """Return our own shelf that has a dataset, for work under way: whoever began it may have left."""
+        return next((shelf for shelf in self._all_shelves() if dataset_id in shelf), None)
+
+    def _all_shelves(self) -> list[Shelf]:
         if self._shelves is None:
             held = [getattr(plugin, "shelf", None) for plugin in self._deps.plugins().values()]
             self._shelves = list(dict.fromkeys(shelf for shelf in held if isinstance(shelf, Shelf)))
-        return next((shelf for shelf in self._shelves if dataset_id in shelf), None)
+        return self._shelves
 
     def _foreign_dataset(self, dataset_id: str) -> Opened:
         try:

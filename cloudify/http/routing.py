@@ -11,6 +11,7 @@ from starlette.types import Receive, Scope, Send
 from cloudify.errors import CloudifyError
 from cloudify.http.cors import PublicReads
 from cloudify.http.heads import Heads
+from cloudify.http.identified import Identified
 from cloudify.http.leaving import ClientLeftError, unless_left
 from cloudify.http.problems import Problem
 
@@ -19,7 +20,10 @@ CLOSED = 499
 
 
 class ProblemRoute(APIRoute):
-    """A route that answers the failures we foresaw by itself: ``APIRouter(route_class=ProblemRoute)``."""
+    """A route that answers the failures we foresaw by itself: ``APIRouter(route_class=ProblemRoute)``.
+
+    It knows who asks, under a plain ``xpublish.Rest`` too.
+    """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Wrap the handler."""
@@ -32,6 +36,10 @@ class ProblemRoute(APIRoute):
                 return Problem.of(error).response(request.scope)
 
         return guarded
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        await Identified(super().handle)(scope, receive, send)
 
 
 class PublicRoute(ProblemRoute):

@@ -57,7 +57,7 @@ class Sources:
         UnreadableDatasetError
             If it cannot be opened.
         """
-        shelf = self.lookup.shelf_of(dataset_id)
+        shelf = self.lookup.find_shelf(dataset_id)
         if shelf is not None:
             return shelf.get(dataset_id)
         made, _ = self.lookup.open(dataset_id)
@@ -69,12 +69,12 @@ class Sources:
 
     def has_changed(self, dataset_id: str, store: HasToken) -> bool:
         """Whether the source is known to have been replaced since."""
-        shelf = self.lookup.shelf_of(dataset_id) or self._files.get(dataset_id, ("", None))[1]
+        shelf = self.lookup.holder_of(dataset_id) or self._files.get(dataset_id, ("", None))[1]
         return shelf is not None and shelf.has_changed(dataset_id, store.token)
 
     def let_go(self, dataset_id: str, seen_ns: int) -> None:
         """Have a source opened anew: a reader met a file that was written at `seen_ns`, after it was opened."""
-        shelf = self.lookup.shelf_of(dataset_id) or self._files.get(dataset_id, ("", None))[1]
+        shelf = self.lookup.holder_of(dataset_id) or self._files.get(dataset_id, ("", None))[1]
         if shelf is not None:
             shelf.let_go(dataset_id, seen_ns)
 

@@ -78,6 +78,8 @@ class Entry:
     """Why the entry cannot be opened, where reading the catalog already told."""
     prepare: Preparation = NOTHING
     """What is done to the dataset before it is served."""
+    owner: str = ""
+    """The only user who sees it; ``""`` for everybody. Set by code: no catalog says it."""
 
     @property
     def is_prepared(self) -> bool:

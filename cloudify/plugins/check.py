@@ -1,6 +1,7 @@
 """``GET /datasets/{dataset_id}/check``: what works with a dataset, what does not, why, and what to do about it."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Literal
 
 import xarray as xr
@@ -10,6 +11,7 @@ from xpublish.plugins import Dependencies, Plugin, hookimpl
 
 from cloudify.datasets.grid import conventional, grid_of, is_bounds, time_axes
 from cloudify.datasets.prepare import left_alone
+from cloudify.datasets.verify import verify
 from cloudify.http.checks import Checked, report
 from cloudify.http.lookup import Lookup
 from cloudify.http.routing import ProblemRoute
@@ -82,6 +84,20 @@ def _check_variables(ds: xr.Dataset, prefix: str) -> Iterator[Finding]:
             yield Finding("grid", prefix + name, "works", f"{grid.kind}: {grid.lon}, {grid.lat}{mapping}")
 
 
+def check_blobs(checked: Checked) -> Iterator[Finding]:
+    """Yield which blobs of the result of a job are not what they were; of a large one some are looked at."""
+    entry = checked.opened.entry
+    if entry.driver != "result":
+        return
+    found = verify(Path(entry.href))
+    for subject, reason in found.faults:
+        yield Finding("zarr", subject, "fails", reason, "restore it from a backup, or run the job again")
+    if not found.faults:
+        some = "" if found.is_all else " of those looked at"
+        reason = f"{found.looked_at} blobs{some} have their size, {found.hashed} were compared by hash"
+        yield Finding("zarr", "", "works", reason)
+
+
 def worst(findings: list[Finding]) -> Verdict:
     """Return the verdict on a dataset: that of its worst finding."""
     order: tuple[Literal["fails", "limited"], ...] = ("fails", "limited")
@@ -111,5 +127,6 @@ class CheckPlugin(Plugin):
         return router
 
     def check(self, checked: Checked) -> Iterator[Finding]:
-        """Say what the conventions make of a dataset."""
-        return check_metadata(checked)
+        """Say what the conventions make of a dataset, and whether what is stored of a result is whole."""
+        yield from check_blobs(checked)
+        yield from check_metadata(checked)

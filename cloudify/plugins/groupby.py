@@ -27,6 +27,7 @@ from cloudify.http.diagnostic_stores import DiagnosticStores, NamedDiagnostic
 from cloudify.http.diagnostics import FORMS, MEDIA_TYPES, Diagnostics, read_request, refuse_path
 from cloudify.http.forms import read_form
 from cloudify.http.hosts import root_url
+from cloudify.http.identified import Identified
 from cloudify.http.lookup import Lookup
 from cloudify.http.negotiate import wants_html
 from cloudify.http.pages import render_page
@@ -119,7 +120,7 @@ class GroupbyPlugin(Plugin):
         path = "/datasets/{dataset_id}/groupby"
         one = f"{path}/{{var}}/{{coord}}/{{action}}"
         stores = KeyBytes(DiagnosticStores(lookup, self.settings), self.settings)
-        router.routes.append(Mount(f"{one}/zarr", app=PublicReads(NamedDiagnostic(stores))))
+        router.routes.append(Mount(f"{one}/zarr", app=PublicReads(Identified(NamedDiagnostic(stores)))))
         router.add_api_route(f"{one}/zarr/{{key:path}}", read_key, response_class=Response)
         router.add_api_route(one, groupby, response_class=Response, openapi_extra=QUERY)
         router.add_api_route(f"{path}/{{rest:path}}", no_diagnostic, include_in_schema=False)

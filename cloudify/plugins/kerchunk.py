@@ -24,6 +24,7 @@ from cloudify.http.bytes import KeyBytes
 from cloudify.http.checks import Checked
 from cloudify.http.cors import PublicReads
 from cloudify.http.hosts import root_url
+from cloudify.http.identified import Identified
 from cloudify.http.lookup import Lookup
 from cloudify.http.offload import Offload
 from cloudify.http.sources import SourceFiles, Sources, StoredChunks
@@ -89,15 +90,15 @@ class KerchunkPlugin(Plugin):
         """Mount the byte paths, and document them: FastAPI does not list mounted applications."""
         sources = Sources(Lookup(deps, self.settings), self.settings)
         chunks = StoredChunks(sources)
-        documents = PublicReads(ReferenceDocuments(chunks, self.settings))
+        documents = PublicReads(Identified(ReferenceDocuments(chunks, self.settings)))
         router = APIRouter(tags=["kerchunk"])
         path = "/datasets/{dataset_id}"
         router.routes += [
             # xpublish takes a Mount and a Route of one spelling for a conflict
             Route("/datasets/{dataset_id:str}/kerchunk", endpoint=documents),
             Route(f"{path}/kerchunk.json", endpoint=documents),
-            Mount(f"{path}/kerchunk", app=PublicReads(KeyBytes(chunks, self.settings))),
-            Route(f"{path}/source.nc", endpoint=PublicReads(KeyBytes(SourceFiles(sources), self.settings))),
+            Mount(f"{path}/kerchunk", app=PublicReads(Identified(KeyBytes(chunks, self.settings)))),
+            Route(f"{path}/source.nc", endpoint=PublicReads(Identified(KeyBytes(SourceFiles(sources), self.settings)))),
         ]
         router.add_api_route(f"{path}/kerchunk", read_references, response_class=Response)
         router.add_api_route(f"{path}/kerchunk/{{key:path}}", read_stored_key, response_class=Response)

@@ -14,6 +14,7 @@ import cloudify
 from cloudify.catalog.catalog import Standing
 from cloudify.datasets.shelf import Shelf
 from cloudify.datasets.summaries import Summaries
+from cloudify.http.access import readable_ids
 from cloudify.http.deps import DatasetIds
 from cloudify.http.hosts import root_url
 from cloudify.http.negotiate import wants_html
@@ -92,12 +93,13 @@ class PagesPlugin(Plugin):
                     "landing.html", request.scope,
                     root=root, title=title, total=len(rows), found=found, report=self.report, faults=faults,
                 )  # fmt: skip
-            known = self.summaries.count(filter(None, map(self.shelf.entry, self.shelf.ids())))
+            ours = readable_ids(self.shelf)
+            known = self.summaries.count(filter(None, map(self.shelf.entry, ours)))
             content = {
                 "title": title,
                 "cloudify": cloudify.__version__,
                 "links": {name: f"{root}/{name}" for name in LINKS},
-                "summarised": {"known": known, "of": len(self.shelf.ids())},
+                "summarised": {"known": known, "of": len(ours)},
                 "datasets": rows,
             }
             if faults:

@@ -5,10 +5,11 @@ from pydantic import ConfigDict
 from xpublish.plugins import Plugin, hookimpl
 
 from cloudify.datasets.shelf import Shelf
+from cloudify.http.access import has_readable, look_beyond, readable_ids
 
 
 class ProviderPlugin(Plugin):
-    """Provides the shelf's datasets, decoded, to xpublish and its plugins."""
+    """Provides the shelf's datasets, decoded, to xpublish and its plugins: those that whoever asks may read."""
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
 
@@ -17,12 +18,12 @@ class ProviderPlugin(Plugin):
 
     @hookimpl
     def get_datasets(self) -> list[str]:
-        """Return the ids of all entries."""
-        return self.shelf.ids()
+        """Return the ids of all entries that whoever asks may read."""
+        return readable_ids(self.shelf)
 
     @hookimpl
     def get_datatree(self, dataset_id: str, group: str) -> xr.DataTree | None:
-        """Return one group with what is below it; None leaves an unknown id to other providers.
+        """Return one group with what is below it; None leaves an id that is not there for them to other providers.
 
         Raises
         ------
@@ -31,4 +32,5 @@ class ProviderPlugin(Plugin):
         UnreadableDatasetError
             If the dataset cannot be opened.
         """
-        return self.shelf.tree(dataset_id, group) if dataset_id in self.shelf else None
+        look_beyond(self.shelf, dataset_id)
+        return self.shelf.tree(dataset_id, group) if has_readable(self.shelf, dataset_id) else None

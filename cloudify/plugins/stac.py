@@ -74,7 +74,10 @@ class StacPlugin(Plugin):
 
         async def dataset_item(request: Request, dataset_id: str) -> Response:
             """One dataset as a STAC item."""
-            summary = await flights.join(dataset_id, lambda: work(lambda: self._summary(lookup, dataset_id)))
+            shelf = lookup.shelf_of(dataset_id)  # by each who asks: what others wait for may be hidden from this one
+            summary = await flights.join(
+                (dataset_id, shelf), lambda: work(lambda: self._summary(lookup, shelf, dataset_id))
+            )
             entry = self._entry(dataset_id)
             methods = methods_of(self.shelf.entry(dataset_id) if self.shelf else None)
             root = root_url(request, self.settings)
@@ -90,11 +93,11 @@ class StacPlugin(Plugin):
         summary = self.summaries.of(checked.opened)
         yield check_stac(summary, self.summaries.extent(checked.opened.entry))
 
-    def _summary(self, lookup: Lookup, dataset_id: str) -> Summary:
-        """Return the summary of a dataset, opening it only where it is not known. Blocks."""
-        entry = self.shelf.entry(dataset_id) if self.shelf is not None else None
+    def _summary(self, lookup: Lookup, shelf: Shelf | None, dataset_id: str) -> Summary:
+        """Return the summary of a dataset on a shelf or of others, opening it only where it is not known. Blocks."""
+        entry = shelf.entry(dataset_id) if shelf is not None else None
         known = self.summaries.unopened(entry, self.settings) if entry is not None else None
-        return known or self.summaries.of(lookup.opened(dataset_id))
+        return known or self.summaries.of(shelf.get(dataset_id) if shelf is not None else lookup.opened(dataset_id))
 
     def _entry(self, dataset_id: str) -> Entry:
         """Return what a catalog says of a dataset; of one without a catalog its id."""

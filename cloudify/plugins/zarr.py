@@ -15,6 +15,7 @@ from cloudify.errors import UnknownKeyError
 from cloudify.http.bytes import KeyBytes
 from cloudify.http.checks import Checked
 from cloudify.http.cors import PublicReads
+from cloudify.http.identified import Identified
 from cloudify.http.lookup import Lookup
 from cloudify.model.finding import Finding
 from cloudify.settings import Settings, load_settings
@@ -95,7 +96,7 @@ class ZarrPlugin(Plugin):
         """Mount the byte path, and document it: FastAPI does not list mounted applications."""
         self._keys = KeyBytes(Lookup(deps, self.settings), self.settings)
         router = APIRouter(tags=["zarr"])
-        router.routes.append(Mount("/datasets/{dataset_id}/zarr", app=PublicReads(self._keys)))
+        router.routes.append(Mount("/datasets/{dataset_id}/zarr", app=PublicReads(Identified(self._keys))))
         router.add_api_route("/datasets/{dataset_id}/zarr/{key:path}", read_key, response_class=Response)
         return router
 

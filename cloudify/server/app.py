@@ -1,9 +1,10 @@
 """``cloudify.Server``: datasets or a catalog in, an ASGI application out."""
 
 import logging
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import xarray as xr
 from asgi_correlation_id import CorrelationIdMiddleware
@@ -20,14 +21,17 @@ from cloudify.datasets.stored import as_object
 from cloudify.datasets.summaries import Summaries
 from cloudify.datasets.summary_pass import SummaryPass
 from cloudify.errors import InvalidIdError
+from cloudify.http.auth import Authenticator, Tokens, tokens_among
 from cloudify.http.compression import CompressText
 from cloudify.http.cors import PublicReads
 from cloudify.http.fast_lane import FastLane, byte_paths
 from cloudify.http.heads import Heads
 from cloudify.http.hosts import KnownHosts, Names
+from cloudify.http.identified import Identified
 from cloudify.http.limits import BodyLimit
 from cloudify.http.metered import Metered, Routed, count_lane, templates_of
 from cloudify.http.meters import Meters
+from cloudify.http.ogc.compute import Compute
 from cloudify.model.entry import is_valid_id, suggest_id
 from cloudify.pictures.drawers import end_drawers
 from cloudify.server.discovery import load_plugins
@@ -36,6 +40,9 @@ from cloudify.server.object_names import is_object
 from cloudify.server.objects import load_objects
 from cloudify.server.watcher import Watcher
 from cloudify.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from cloudify.compute.service import Service
 
 LOGGED_IDS = 12
 """Most ids in one line of the log."""
@@ -58,6 +65,10 @@ class Server:
         More datasets by id, beside those of a catalog.
     plugins
         More plugins, beside those that are found by their entry points: providers of datasets, for example.
+    tokens
+        Where tokens are kept; by default those of a plugin that has some.
+    runs_engine
+        Whether this process runs jobs, from the first one on; else another does.
 
     Raises
     ------
@@ -74,6 +85,8 @@ class Server:
         settings: Settings | None = None,
         objects: Datasets | None = None,
         plugins: Iterable[Plugin] = (),
+        tokens: Tokens | None = None,
+        runs_engine: bool = True,
     ) -> None:
         self.settings = settings if settings is not None else load_settings()
         objects = dict(objects or {})
@@ -90,6 +103,11 @@ class Server:
         self._splits = Splits(self.settings)
         self.standing = Standing(self._splits.of(said))
         self._log_faults(self.catalog.faults)
+        self.compute = Compute(self.settings, runs_engine=runs_engine)
+        self.said = said
+        """What the targets said when they were read last, as they said it."""
+        self.when_adopted: Callable[[Catalog], None] = _ignore
+        """Called with what the targets say, whenever they say something else."""
         self.watcher = Watcher(survey, self.adopt, self.settings.reread_s)
         self.shelf = Shelf(
             self.catalog.entries,
@@ -97,13 +115,14 @@ class Server:
             check_s=self.settings.token_check_s,
             timeout_s=self.settings.remote_timeout_s,
             settings=self.settings,
+            beyond=self.compute.entry,
         )
         self.summaries = Summaries(self.settings.data_dir / "summaries")
         self.summary_pass = SummaryPass(self.shelf, self.summaries, self.settings)
         self.meters = Meters()
         parts = {
             "settings": self.settings, "shelf": self.shelf, "standing": self.standing, "summaries": self.summaries,
-            "meters": self.meters,
+            "meters": self.meters, "compute": self.compute,
         }  # fmt: skip
         found, self.report = load_plugins(parts | {"title": self.catalog.title})
         app_kws = {
@@ -114,10 +133,11 @@ class Server:
         self.rest = Rest(served, plugins=found, app_kws=app_kws)
         for plugin in plugins:
             self.rest.register_plugin(plugin)
+        self.tokens = tokens if tokens is not None else tokens_among(self.rest.plugins.values())
         self.app = self._wrap()
 
     @classmethod
-    def of_targets(cls, targets: Iterable[str], *, settings: Settings) -> "Server":
+    def of_targets(cls, targets: Iterable[str], *, settings: Settings, runs_engine: bool = True) -> "Server":
         """Make a server of what the command line names: files, folders, URLs, catalogs, objects of host scripts.
 
         Raises
@@ -128,7 +148,13 @@ class Server:
         targets = list(targets)
         objects = load_objects(target for target in targets if is_object(target))
         others = [target for target in targets if not is_object(target)]
-        return cls(Survey(others, reserved=objects, settings=settings), settings=settings, objects=objects)
+        survey = Survey(others, reserved=objects, settings=settings)
+        return cls(survey, settings=settings, objects=objects, runs_engine=runs_engine)
+
+    @property
+    def service(self) -> "Service":
+        """Jobs, and their engine."""
+        return self.compute.service
 
     @property
     def catalog(self) -> Catalog:
@@ -142,7 +168,8 @@ class Server:
         """
         before, catalog = self.catalog, self._splits.of(said)
         changes = self.shelf.replace(catalog.entries)
-        self.standing.catalog = catalog
+        self.said, self.standing.catalog = said, catalog
+        self.when_adopted(said)
         for verb in ("added", "removed", "changed"):
             ids = getattr(changes, verb)
             if ids:
@@ -164,6 +191,7 @@ class Server:
             yield
         finally:
             self.watcher.stop()
+            self.compute.close()
             end_drawers()  # a request that still waits for its picture would hold up the end
 
     def serve(self) -> None:
@@ -181,7 +209,7 @@ class Server:
             run(self.app, sock, self.settings, self.meters)
 
     def dataset_ids(self) -> list[str]:
-        """Return the id of every dataset, whoever provides it, each once."""
+        """Return the id of every dataset that whoever asks may read, whoever provides it, each once."""
         return list(dict.fromkeys(self.rest.get_datasets_from_plugins()))
 
     def _wrap(self) -> ASGIApp:
@@ -193,6 +221,7 @@ class Server:
         app = CompressText(app)
         app = BodyLimit(app, self.settings.max_body_nbytes)
         app = Heads(app)
+        app = Identified(app, Authenticator(self.tokens))
         app = LastResort(app)
         is_known = Names(self.settings)
         app = KnownHosts(app, is_known)
@@ -202,3 +231,7 @@ class Server:
         lane = FastLane(app, byte_paths(self.rest.plugins.values()), is_known)
         self.meters.before_reading(lambda: count_lane(self.meters, lane))
         return lane
+
+
+def _ignore(_said: Catalog) -> None:
+    """Do nothing: nobody has to be told."""

@@ -45,6 +45,7 @@ def run(
     settings: Settings,
     meters: Meters,
     started: Callable[[], None] = lambda: None,
+    ending: Callable[[], None] = lambda: None,
 ) -> None:
     """Serve on a listening socket until SIGTERM or Ctrl-C; requests under way get ``shutdown_s`` to finish.
 
@@ -54,6 +55,8 @@ def run(
         Those that are to show connections.
     started
         Called once, when requests are answered.
+    ending
+        Called when a signal tells to end, before requests under way have finished.
     """
     announcing = iter([started])
     slow = SlowClients(settings.head_timeout_s, settings.stall_timeout_s)
@@ -81,7 +84,7 @@ def run(
         callback_notify=every_second,
         timeout_notify=0,  # besides the second after which it is asked
     )
-    server = uvicorn.Server(config)
+    server = _Ending(config, ending)
     meters.before_reading(sample)
     # uvicorn raises the signal again after its clean end; the end we want is exit status 0
     before = signal.signal(signal.SIGTERM, _interrupt)
@@ -91,6 +94,19 @@ def run(
     finally:
         signal.signal(signal.SIGTERM, before)
         sock.close()
+
+
+class _Ending(uvicorn.Server):
+    """A server that says that it is about to end."""
+
+    def __init__(self, config: uvicorn.Config, ending: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ending = ending
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin to end."""
+        self._ending()
+        super().handle_exit(sig, frame)
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:

@@ -16,6 +16,7 @@ from threading import Thread
 from cloudify.catalog.catalog import Catalog
 from cloudify.catalog.survey import Survey
 from cloudify.errors import CloudifyError, WorkerFailedError
+from cloudify.server.engine_process import ENGINE, EngineProcess
 from cloudify.server.object_names import is_object
 from cloudify.server.orders import Order, as_line, catalog_line, end_s
 from cloudify.server.remote_worker import RemoteWorker
@@ -59,6 +60,7 @@ class Supervisor:
         self._catalog = Catalog()
         self._banner = ""
         self._sums = Sums()
+        self._engine = EngineProcess(self._order(ENGINE)) if settings.unsafe_compute else None
         self._is_ending = False
 
     def run(self) -> None:
@@ -97,6 +99,8 @@ class Supervisor:
             await asyncio.shield(self._first_reading)  # targets that are none are known at once
         await self._all_serve.wait()
         self._announce(self._banner)
+        if self._engine is not None:
+            self._engine.start(catalog_line(self._catalog))
         loop = asyncio.get_running_loop()
 
         def hand_on(said: Catalog) -> None:
@@ -189,12 +193,16 @@ class Supervisor:
             self._catalog, line = said, catalog_line(said)
             for worker in self._workers.values():
                 worker.tell(line)
+            if self._engine is not None:
+                self._engine.tell(line)
 
     async def _end(self, tasks: set[asyncio.Task[None]]) -> None:
         """End all workers, those that do not end by themselves with force, and then what looks after them."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + end_s(self._settings) - KILLED_S
         has_served = self._all_serve.is_set()
+        if self._engine is not None:
+            self._engine.end()
         for worker in self._workers.values():
             if has_served:
                 worker.end()
@@ -204,6 +212,8 @@ class Supervisor:
         if ends:
             await asyncio.sleep(0)  # the watcher is stopped meanwhile, which may take a moment
             await asyncio.wait(ends, timeout=max(0.0, deadline - loop.time()))
+        if self._engine is not None:
+            await asyncio.to_thread(self._engine.join, deadline - loop.time())
         for worker in self._workers.values():
             worker.kill()
         if ends:

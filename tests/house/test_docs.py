@@ -81,7 +81,7 @@ def test_every_command_and_option_is_documented() -> None:
             assert f"## {name}" in text, name
             seen += 1
         pending.extend((f"{name} {word}", sub) for word, sub in below.items())
-    assert seen == 5
+    assert seen >= 9
 
 
 def test_every_route_is_documented_and_no_other() -> None:

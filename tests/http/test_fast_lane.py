@@ -25,7 +25,7 @@ HEADERS: list[dict[str, str]] = [
     {}, {"Accept-Encoding": "gzip"}, {"Accept-Encoding": "identity"}, {"Accept-Encoding": "zstd;q=0, gzip;q=0.1"},
     {"Accept": "text/html"}, {"Range": "bytes=0-9"}, {"If-None-Match": "*"}, {"If-None-Match": '"x"'},
     {"If-Match": '"x"'}, {"Cookie": "a=b"}, {"Origin": "http://a.example"}, {"X-Request-ID": "0" * 32},
-    {"Host": "evil.example"}, {"Host": "localhost"},
+    {"Host": "evil.example"}, {"Host": "localhost"}, {"Authorization": "Bearer cld_x"}, {"Authorization": "Basic eDp5"},
 ]  # fmt: skip
 
 ASKED = [*product(HEADERS, ("GET", "HEAD")), ({}, "POST"), ({}, "OPTIONS")]

@@ -317,7 +317,7 @@ def test_what_no_worker_can_serve_is_one_line(tmp_path: Path, target: str, said:
 def test_a_supervisor_goes_without_the_science_stack() -> None:
     """It would cost the memory of another worker."""
     code = (
-        "import sys, cloudify.server.supervisor, cloudify.server.run, cloudify.server.lock, cloudify.server.logs\n"
+        "import sys, cloudify.server.supervisor, cloudify.server.run, cloudify.compute.lock, cloudify.server.logs\n"
         "heavy = {'xarray', 'numpy', 'fastapi', 'xpublish', 'dask', 'zarr', 'pandas'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
     )

@@ -1,0 +1,1 @@
+"""The remote control of a server: httpx, and xarray once a dataset is opened. It unpickles nothing."""

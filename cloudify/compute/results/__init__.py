@@ -1,0 +1,1 @@
+"""What slices leave, and the dataset that is made of it."""
