@@ -22,7 +22,7 @@ from benchmarks.failures import RowError
 from benchmarks.load import Sample
 from benchmarks.rows import Effort, Figures, Outcome, Row, Target, figures_of
 from cloudify import Server
-from cloudify.chunks.encode import Codec
+from cloudify.chunks.codec import Codec
 from cloudify.compute.child.watch import cpu_s
 from cloudify.compute.jobs import Asked
 from cloudify.compute.service import Service
