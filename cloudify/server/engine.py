@@ -4,6 +4,7 @@ It is told on its standard input what a worker is told, an `Order` and then cata
 """
 
 import json
+import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from cloudify.server.orders import Order, read_catalog
 
 def main() -> None:
     """Run jobs until told to end."""
-    lines = iter(sys.stdin.buffer)
+    lines = iter(os.fdopen(os.dup(0), "rb"))  # not that of `sys`: a thread that waits in it would hold up the end
     order = Order.read(next(lines))
     sys.argv = list(order.argv)
     set_up_logs(order.settings, worker=order.number)

@@ -12,7 +12,7 @@ import xarray as xr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
-from playing import play, scenes
+from playing import play
 
 from cloudify.compute.child.child import Child
 from cloudify.compute.child.pool import Children
@@ -175,7 +175,7 @@ def test_two_results_are_combined_by_the_second_function(full: Children) -> None
         assert plain.value == Plain("7")
 
 
-def test_files_of_a_function_lie_in_its_working_directory_and_can_be_imported(lights: Children, folder: Path) -> None:
+def test_files_of_a_function_lie_in_its_working_directory_and_can_be_imported(lights: Children) -> None:
     source = "from pathlib import Path\nimport own\ndef f(x):\n    return own.TEN + len(Path('a/b.txt').read_text())\n"
     function = Function(source, "f", {"own.py": b"TEN = 10\n", "a/b.txt": b"three"})
     with lights.child("ada", "files", function, Limits()) as child:
@@ -192,8 +192,8 @@ def test_state_lives_from_run_to_run_of_one_job(child: Child) -> None:
     assert second == first + 1
 
 
-def test_a_process_has_nothing_of_ours(child: Child, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """security.md 3.3: a clean environment, a session and a folder of its own, and no more descriptors than it needs."""
+def test_a_process_has_nothing_of_ours(child: Child, folder: Path) -> None:
+    """A clean environment, a session and a folder of its own, and no more descriptors than it needs."""
     seen = json.loads(play(child, "where").value.json)  # type: ignore[union-attr]
     home = seen["cwd"]
     assert Path(home).parent == folder
@@ -207,8 +207,11 @@ def test_a_process_has_nothing_of_ours(child: Child, folder: Path, monkeypatch: 
     # standard streams, two for frames, two for memory, two for the meter, and the one that lists them
     assert len(seen["files"]) <= 10
     assert {name for name in seen["cloudify"] if "child.inside" not in name} == {
-        "cloudify", "cloudify.compute", "cloudify.compute.child", "cloudify.slice"
-    }  # fmt: skip
+        "cloudify",
+        "cloudify.compute",
+        "cloudify.compute.child",
+        "cloudify.slice",
+    }
 
 
 def test_usage_counts_the_processor_memory_and_bytes(child: Child) -> None:

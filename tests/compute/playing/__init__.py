@@ -1,7 +1,6 @@
 """Functions for tests of the processes that run them, and how they are run there."""
 
 import json
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -40,8 +39,16 @@ def is_gone(pid: int) -> bool:
     return not psutil.pid_exists(pid)
 
 
+def is_dead(pid: int) -> bool:
+    """Whether a process has ended, though somebody else may still have to wait for it."""
+    try:
+        return bool(psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return True
+
+
 def descriptors() -> int:
-    return len(os.listdir("/proc/self/fd"))
+    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 def play(child: Child, do: str, value: Any = "1", **rest: Any) -> Returned:

@@ -3,6 +3,7 @@
 import contextlib
 import ctypes
 import errno
+import faulthandler
 import gc
 import importlib
 import json
@@ -54,7 +55,7 @@ class Runner:
         """Do what the frames say until there are no more."""
         work = {"load": self._load, "run": self._call}
         for frame in self._channel.receive():
-            self._run, self._emitted = frame["run"], 0
+            self._run, self._emitted, self._told = frame["run"], 0, 0.0
             self._slice.__dict__.update(number=frame["number"], total=frame["total"])
             self._meter.begin()
             try:
@@ -79,9 +80,9 @@ class Runner:
             self._told = monotonic()
             self._channel.send({"run": self._run, "op": "progress", "fraction": fraction})
 
-    def emit(self, type: str, payload: object = None) -> None:  # noqa: A002  # the word of events
+    def emit(self, type: object, payload: object = None) -> None:  # noqa: A002  # the word of events
         """Add an event to the job."""
-        if not TYPE.fullmatch(str(type)):
+        if not (isinstance(type, str) and TYPE.fullmatch(type)):
             raise ValueError(f"a type of event is 1 to 64 letters, digits and any of _.:/-, and not {type!r:.100}")
         text = as_json(payload, "a payload")
         if len(text) > PAYLOAD_NBYTES:
@@ -175,8 +176,10 @@ class Meter:
     """What is used between two moments: of the processor, by this process and those it waited for, and of memory."""
 
     def __init__(self) -> None:
-        self._status = os.open("/proc/self/status", os.O_RDONLY)
-        self._clear = os.open("/proc/self/clear_refs", os.O_WRONLY)
+        self._status, self._clear = (
+            _opened("/proc/self/status", os.O_RDONLY),
+            _opened("/proc/self/clear_refs", os.O_WRONLY),
+        )
         self._began_s = 0.0
 
     def begin(self) -> None:
@@ -191,6 +194,12 @@ class Meter:
         with contextlib.suppress(OSError, IndexError, ValueError):
             peak_nbytes = 1024 * int(os.pread(self._status, 4096, 0).partition(b"VmHWM:")[2].split()[0])
         return {"cpu_s": _cpu_s() - self._began_s, "peak_nbytes": peak_nbytes}
+
+
+def _opened(path: str, flags: int) -> int:
+    with contextlib.suppress(OSError):  # not every kernel has them
+        return os.open(path, flags)
+    return -1
 
 
 def _cpu_s() -> float:
@@ -227,9 +236,10 @@ def _ask_system() -> None:
     libc = ctypes.CDLL(None)
     libc.prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: an endless loop ends with whoever started it
     with contextlib.suppress(AttributeError):  # a C library without
-        # M_MMAP_THRESHOLD, M_TRIM_THRESHOLD: a block's memory is there again for the next block, without page faults
-        libc.mallopt(-3, 2**25)
-        libc.mallopt(-1, 2**29)
+        # M_MMAP_THRESHOLD, M_TRIM_THRESHOLD: a block's memory is there again for the next block, without page faults;
+        # M_ARENA_MAX: a thread takes no 64 MiB of the addresses that are allowed
+        for option, value in ((-3, 2**25), (-1, 2**29), (-8, 1)):
+            libc.mallopt(option, value)
 
 
 def main(in_fd: int, out_fd: int) -> None:
@@ -238,6 +248,7 @@ def main(in_fd: int, out_fd: int) -> None:
         os.set_inheritable(fd, False)  # noqa: FBT003  # Python's own
     _ask_system()
     channel = Channel()
+    faulthandler.enable()  # what crashes is in the log
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(line_buffering=True, errors="backslashreplace")  # type: ignore[union-attr]
     for module in ("xarray", "cftime"):
