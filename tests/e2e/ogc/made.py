@@ -1,5 +1,6 @@
 """A server with jobs, who may come to it, and an engine that is played by hand."""
 
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -110,6 +111,12 @@ def ended(client: httpx.Client, job_id: str) -> dict[str, Any]:
             return said
         assert monotonic() < deadline, said
         sleep(0.05)
+
+
+def posted(client: httpx.Client, path: str, asked: object, headers: dict[str, str] | None = None) -> httpx.Response:
+    """Send JSON in ASCII, which may hold halves of surrogate pairs."""
+    sent = {"Content-Type": "application/json", **(headers or {})}
+    return client.post(path, content=json.dumps(asked), headers=sent)
 
 
 def problem(answer: httpx.Response) -> tuple[int, str]:

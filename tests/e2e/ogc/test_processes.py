@@ -6,7 +6,7 @@ import httpx
 import pytest
 from owslib.ogcapi.processes import Processes
 
-from ogc.made import ASYNC, EX1, EX2, URN, Made, problem
+from ogc.made import ASYNC, EX1, EX2, URN, Made, posted, problem
 
 HALF = "def helper(x):\n    return x\n\n\ndef half(block, k=2):\n    return block / k\n"
 
@@ -42,7 +42,7 @@ def test_the_landing_page_leads_everywhere(made: Made) -> None:
     for rel in ("self", "service-desc", "service-doc", "conformance", "processes"):
         answer = httpx.get(links[rel]["href"])
         assert answer.status_code == 200
-        assert links[rel]["type"].partition(";")[0].split("+")[-1] in answer.headers["content-type"].replace("/", "+")
+        assert answer.headers["content-type"].startswith("text/html" if rel == "service-doc" else "application/json")
     assert httpx.get(links["job-list"]["href"]).status_code == 401
 
 
@@ -108,7 +108,7 @@ def test_a_package_that_cannot_be_says_why(
     made: Made, change: dict[str, Any], refusal: tuple[int, str], said: str
 ) -> None:
     deployer = made.client("deployer")
-    answer = deployer.post("/processes", json={**package("x"), **change})
+    answer = posted(deployer, "/processes", {**package("x"), **change})
     assert problem(answer) == refusal
     assert said in answer.json()["detail"]
     assert problem(deployer.get("/processes/x")) == (404, f"{EX1}no-such-process")
