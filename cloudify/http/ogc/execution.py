@@ -114,7 +114,7 @@ def read_execution(body: Mapping[str, Any]) -> Asked:
     is_open, response = body.get("open", False), body.get("response", "document")
     if not isinstance(is_open, bool):
         raise BadInputError("open", "expected true or false")
-    if response not in {"document", "raw"}:
+    if response not in ("document", "raw"):  # a tuple: what is compared may be anything
         raise BadInputError("response", 'expected "document" or "raw"')
     return Asked(inputs, is_open, response == "raw")
 
