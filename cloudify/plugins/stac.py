@@ -74,7 +74,8 @@ class StacPlugin(Plugin):
 
         async def dataset_item(request: Request, dataset_id: str) -> Response:
             """One dataset as a STAC item."""
-            shelf = lookup.shelf_of(dataset_id)  # by each who asks: what others wait for may be hidden from this one
+            # by each who asks: what others wait for may be hidden from this one
+            shelf = lookup.shelf_of(dataset_id) or await work(lambda: lookup.find_shelf(dataset_id))
             summary = await flights.join(
                 (dataset_id, shelf), lambda: work(lambda: self._summary(lookup, shelf, dataset_id))
             )
