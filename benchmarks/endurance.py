@@ -1,14 +1,15 @@
 """Many requests from several threads to one server, which must be well afterwards and end as it should."""
 
-import subprocess
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
+from math import inf
 from pathlib import Path
 from random import Random
 from threading import Event
 from time import monotonic
 
+from benchmarks.ending import end_in_time
 from benchmarks.memory import Watch
 from benchmarks.processes import Running
 from benchmarks.report import ROOT
@@ -16,19 +17,23 @@ from benchmarks.tally import Tally
 from benchmarks.wire import Request, Wire, WireError
 
 THREADS = 4
-END_S = 5.0
 MOST_FAILURES = 1_000
 """A row that fails this often has said enough."""
 Ask = Callable[[Wire, Random, Tally], None]
 """Sends one request or a few that belong together, and counts what is wrong."""
 
 
-def endure(server: Running, ask: Ask, tally: Tally, *, until: float, seed: int) -> None:
-    """Ask until a time is reached, then see whether the server is as it was, and end it."""
+def endure(server: Running, ask: Ask, tally: Tally, *, until: float, seed: int, most: float = inf) -> None:
+    """Ask until a time or a number of requests is reached, then see whether the server is as it was, and end it."""
+
+    def goes_on() -> bool:
+        is_early = monotonic() < until and tally.requests < most
+        return is_early and tally.failures < MOST_FAILURES and server.process.poll() is None
+
     with Watch(server, tally):
-        _ask_in_threads(server, ask, tally, until=until, seeds=[f"{seed}-{i}" for i in range(THREADS)])
+        _ask_in_threads(server, ask, tally, goes_on, [f"{seed}-{i}" for i in range(THREADS)])
     _look_at_server(server, tally)
-    _end_server(server.process, tally)
+    end_in_time(server, tally)
     if not tally.requests:
         tally.failed("no request was sent: the budget is shorter than the server's start")
 
@@ -46,13 +51,13 @@ def show(request: Request) -> str:
     return f"{request.method} {target!r} ({len(request.target)} characters) {headers}"
 
 
-def _ask_in_threads(server: Running, ask: Ask, tally: Tally, *, until: float, seeds: Sequence[str]) -> None:
+def _ask_in_threads(server: Running, ask: Ask, tally: Tally, goes_on: Callable[[], bool], seeds: Sequence[str]) -> None:
     stopped = Event()
 
     def repeat(seed: str) -> None:
         random = Random(seed)  # noqa: S311  # to be repeated, not to be secret
         with Wire(server.url) as wire:
-            while _goes_on(server, tally, until) and not stopped.is_set():
+            while goes_on() and not stopped.is_set():
                 ask(wire, random, tally)
 
     with ThreadPoolExecutor(len(seeds)) as pool:
@@ -61,10 +66,6 @@ def _ask_in_threads(server: Running, ask: Ask, tally: Tally, *, until: float, se
                 done.result()
         finally:
             stopped.set()
-
-
-def _goes_on(server: Running, tally: Tally, until: float) -> bool:
-    return monotonic() < until and tally.failures < MOST_FAILURES and server.process.poll() is None
 
 
 def _look_at_server(server: Running, tally: Tally) -> None:
@@ -79,18 +80,3 @@ def _look_at_server(server: Running, tally: Tally) -> None:
             return
     if answer.status != HTTPStatus.OK:
         tally.failed(f"GET /health at the end: {answer.status}")
-
-
-def _end_server(process: subprocess.Popen[bytes], tally: Tally) -> None:
-    if process.poll() is not None:
-        return
-    start = monotonic()
-    process.terminate()
-    try:
-        status = process.wait(END_S)
-    except subprocess.TimeoutExpired:
-        tally.failed(f"SIGTERM did not end the server within {END_S:.0f} s")
-        return
-    tally.notes.append(f"ended {monotonic() - start:.1f} s after SIGTERM")
-    if status:
-        tally.failed(f"after SIGTERM the server ended with status {status}")

@@ -31,16 +31,16 @@ class Running:
     url: str
     """Without a slash at its end."""
     process: subprocess.Popen[bytes]
-    """Leader of its own process group."""
+    """Leader of its own session."""
     folder: Path
     """Where it runs and keeps its files."""
 
     def pids(self) -> list[int]:
-        """Return the ids of all processes of its group."""
+        """Return the ids of all its processes: the server began a session, which those that it starts stay in."""
         found: list[int] = []
         for pid in psutil.pids():
             with suppress(ProcessLookupError, PermissionError):
-                if os.getpgid(pid) == self.process.pid:
+                if os.getsid(pid) == self.process.pid:
                     found.append(pid)
         return found
 

@@ -1,14 +1,16 @@
 """The servers that are measured: each on a free loopback port, with its own folder, ended by its block."""
 
 import grp
+import json
 import os
 import pwd
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import MappingProxyType
 
 from benchmarks.processes import HOST, Running, find_program, running
 from cloudify.testing import free_port
@@ -42,9 +44,9 @@ http {{
 
 
 @contextmanager
-def serve(target: Path | str) -> Iterator[Running]:
-    """Run `cloudify serve` on a file, a folder, a catalog or an object of a host script."""
-    with _cloudify("serve", str(target)) as server:
+def serve(*targets: Path | str, settings: Mapping[str, object] = MappingProxyType({})) -> Iterator[Running]:
+    """Run `cloudify serve` on files, folders, catalogs or objects of host scripts, with `settings` in its file."""
+    with _cloudify("serve", *map(str, targets), settings=settings) as server:
         yield server
 
 
@@ -113,9 +115,10 @@ def _script(name: str, *arguments: str, python: Path = Path(sys.executable)) -> 
 
 
 @contextmanager
-def _cloudify(*arguments: str) -> Iterator[Running]:
+def _cloudify(*arguments: str, settings: Mapping[str, object] = MappingProxyType({})) -> Iterator[Running]:
     port = free_port()
     with _folder() as folder:
+        (folder / "cloudify.yaml").write_text(json.dumps(dict(settings)), encoding="utf-8")
         options = ["--host", HOST, "--port", str(port), "--data-dir", str(folder / "data")]
         command = [sys.executable, "-m", "cloudify", *arguments, *options]
         with running(command, url=f"http://{HOST}:{port}/health", folder=folder) as server:

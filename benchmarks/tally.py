@@ -24,11 +24,11 @@ class Tally:
     """Measured values, for the reader."""
     _lock: Lock = field(default_factory=Lock)
 
-    def answered(self, kind: str) -> None:
-        """Count a request and its answer."""
+    def answered(self, kind: str, number: int = 1) -> None:
+        """Count requests and their answers."""
         with self._lock:
-            self.requests += 1
-            self.answers[kind] += 1
+            self.requests += number
+            self.answers[kind] += number
 
     def failed(self, what: str) -> None:
         """Count a failure."""

@@ -5,13 +5,15 @@ from collections.abc import Callable
 from stat import S_ISREG
 from threading import Lock
 from time import monotonic
+from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
-
-import httpx
 
 from cloudify.catalog.driver import is_url
 from cloudify.catalog.unfit import UnfitError, shown
 from cloudify.settings import Settings
+
+if TYPE_CHECKING:
+    import httpx
 
 MAX_NBYTES = 2**28
 """Of all documents of one target."""
@@ -67,6 +69,8 @@ class Fetch:
     def _get(
         self, url: str, redirects: int, limit_nbytes: int, stop: Callable[[bytes], bool] | None
     ) -> tuple[bytes, str]:
+        import httpx  # noqa: PLC0415  # only who reads http pays for it
+
         with self._lock:
             if self._client is None:
                 self._client = httpx.Client(timeout=self._timeout_s, headers={"accept-encoding": "identity"})
@@ -89,14 +93,14 @@ class Fetch:
         raise UnfitError(f"a document after at most {redirects} redirects", "another redirect")
 
 
-def _redirected(url: str, answer: httpx.Response) -> str:
+def _redirected(url: str, answer: "httpx.Response") -> str:
     target = urljoin(url, str(answer.headers.get("location", "")))
     if urlsplit(target).scheme not in {"http", "https"}:
         raise UnfitError("a redirect to an http or https URL", shown(target))
     return target
 
 
-def _collect(answer: httpx.Response, limit_nbytes: int, end: float, stop: Callable[[bytes], bool] | None) -> bytes:
+def _collect(answer: "httpx.Response", limit_nbytes: int, end: float, stop: Callable[[bytes], bool] | None) -> bytes:
     coding = answer.headers.get("content-encoding", "identity")
     if coding != "identity":
         raise UnfitError("a document as it is, as was asked for", f"the coding {coding[:40]!r}")  # it might inflate

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from cloudify.chunks.encode import Block
-from cloudify.chunks.graph import Key
 from cloudify.chunks.lazy import Blocks
+from cloudify.chunks.task_keys import Key
 
 Region = tuple[slice, ...]
 """A slice with start and stop for each dimension."""

@@ -5,13 +5,11 @@ from dataclasses import dataclass
 from secrets import token_hex
 from typing import Any, Protocol
 
-from dask._task_spec import List, Task, TaskRef
-
 from cloudify.chunks.block import Mosaic
 from cloudify.chunks.encode import Block
 from cloudify.chunks.evaluate import evaluate
-from cloudify.chunks.graph import Key
 from cloudify.chunks.lazy import Blocks
+from cloudify.chunks.task_keys import Key
 
 MOST_TASKS = 64
 """Tasks of a chunk up to which one worker does all of them: values that travel cost more than they take. Of more, the
@@ -70,6 +68,8 @@ def encoded_elsewhere(
     encode
         Can be pickled.
     """
+    from dask._task_spec import List, Task, TaskRef
+
     can_encode = elsewhere.encodes()
     tasks = blocks.tasks(keys, elsewhere.evaluate)
     encoded = Encoded(mosaic, encode)

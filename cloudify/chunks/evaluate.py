@@ -6,10 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Any
 
-from dask.system import CPU_COUNT
-from dask.threaded import get
-
-from cloudify.chunks.graph import Key
+from cloudify.chunks.task_keys import Key
 from cloudify.model.stop import go_on
 
 MANY = 64
@@ -41,6 +38,8 @@ def evaluate_many(tasks: Mapping[Key, Any], keys: Sequence[Key]) -> Sequence[Any
     """Return the values of `keys`, as `evaluate`; many tasks at once in threads, where there are enough of them."""
     if len(tasks) < MANY:
         return evaluate(tasks, keys)
+    from dask.threaded import get
+
     between = (None, None, lambda *_: go_on(), None, None)  # given, since `Callback` is one set for all threads
     values: Sequence[Any] = get(dict(tasks), list(keys), pool=_pool(), callbacks=[between])
     return values
@@ -49,6 +48,8 @@ def evaluate_many(tasks: Mapping[Key, Any], keys: Sequence[Key]) -> Sequence[Any
 @cache
 def _pool() -> ThreadPoolExecutor:
     """Return the threads of this process for that. Of its own, dask has some for each thread that asks."""
+    from dask.system import CPU_COUNT
+
     return ThreadPoolExecutor(CPU_COUNT, thread_name_prefix="evaluate")
 
 

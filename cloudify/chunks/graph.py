@@ -14,13 +14,7 @@ from dask._task_spec import DataNode, GraphNode, Task, TaskRef, convert_legacy_t
 from dask.blockwise import Blockwise
 
 from cloudify.chunks.symbolic import SymbolicLayer
-
-DaskArray = Any
-"""``dask.array.Array``: dask has no types."""
-Key = Any
-"""Name of a task, with the index of its block if it has one; dask's types of it leave some out."""
-Tasks = dict[Key, Any]
-"""Tasks by their keys; each is called with the values of its ``dependencies``."""
+from cloudify.chunks.task_keys import DaskArray, Key, Tasks, name_of
 
 
 class Graph:
@@ -88,16 +82,6 @@ class Graph:
             for name, count in Counter(map(name_of, layer)).items():
                 named.setdefault(name, []).append((layer, count))
         return named
-
-
-def name_of(key: Any) -> Hashable:  # noqa: ANN401
-    """Return the name in a key.
-
-    >>> name_of(("add-1f", 0, 3)), name_of("open-2e")
-    ('add-1f', 'open-2e')
-    """
-    name: Hashable = key[0] if isinstance(key, tuple) and key else key
-    return name
 
 
 def as_task(key: Key, value: Any, keys: Container[Key]) -> Any:  # noqa: ANN401

@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from dask._task_spec import DataNode
 
 from cloudify.chunks.evaluate import evaluate_many
-from cloudify.chunks.graph import DaskArray, Graph, Key, Tasks
 from cloudify.chunks.reductions import Reductions, find_reductions
+from cloudify.chunks.task_keys import DaskArray, Key, Tasks
 
 Evaluate = Callable[[Mapping[Any, Any], Sequence[Any]], Sequence[Any]]
 """Computes keys of a graph: `evaluate_many` here, a cluster's elsewhere."""
@@ -26,6 +25,8 @@ class Blocks:
     """
 
     def __init__(self, array: DaskArray, path: str, reductions: Reductions) -> None:
+        from cloudify.chunks.graph import Graph
+
         self.name: str = array.name
         self.dtype: np.dtype[Any] = array.dtype
         self.edges: tuple[np.ndarray[Any, Any], ...] = tuple(np.cumsum((0, *sizes)) for sizes in array.chunks)
@@ -65,6 +66,8 @@ class Blocks:
     def _filled(self, tasks: Tasks, elsewhere: Evaluate | None) -> Tasks:
         """Add the values of the reductions that tasks need."""
         if self._shared:
+            from dask._task_spec import DataNode
+
             for key in _missing(tasks):
                 tasks[key] = DataNode(key, self._reduction(key, elsewhere))
         return tasks

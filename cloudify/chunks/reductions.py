@@ -6,13 +6,14 @@ from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 from threading import Condition, Lock
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from dask.sizeof import sizeof
-
-from cloudify.chunks.graph import Graph, Key, Tasks, name_of
+from cloudify.chunks.task_keys import Key, Tasks, name_of
 from cloudify.errors import DeadlineError, TooSlowError
 from cloudify.model.stop import StoppedError, go_on, shared
+
+if TYPE_CHECKING:
+    from cloudify.chunks.graph import Graph
 
 DEFAULT_NBYTES = 256 * 2**20
 FEWEST_PARTS = 3
@@ -29,7 +30,7 @@ ENDED = (StoppedError, TooSlowError, DeadlineError)
 log = logging.getLogger(__name__)
 
 
-def find_reductions(graph: Graph, tasks: Tasks, keys: Sequence[Key]) -> set[Key]:
+def find_reductions(graph: "Graph", tasks: Tasks, keys: Sequence[Key]) -> set[Key]:
     """Return the reductions that `keys`, blocks of the array, need, without those that only reductions need.
 
     A value is one if there are fewer of its name than blocks of the array, so that several share it, and if it takes
@@ -116,6 +117,8 @@ class Reductions:
                 self.nbytes -= self._kept.pop(place)[1]
 
     def _made(self, place: tuple[int, Key], flight: "_Flight", make: Callable[[], Any], variable: str) -> Any:  # noqa: ANN401
+        from dask.sizeof import sizeof
+
         with flight:
             try:
                 with shared(lambda: flight.waiting > 0):

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import Any, TypeVar
 
-from dask.local import get_sync
-
 from cloudify.cluster.connection import Connection, UnsendableError
 from cloudify.cluster.loop import LOOP
 from cloudify.errors import ClusterUnavailableError
@@ -44,6 +42,8 @@ class Cluster:
         try:
             values, failure = LOOP.run(work, self.connect_s + self.chunk_s)
         except UnsendableError as error:
+            from dask.local import get_sync
+
             log.warning("a chunk is computed in the server: its graph cannot be sent", extra={"why": str(error)[:500]})
             return get_sync(graph, list(keys))  # type: ignore[no-any-return]  # dask has no types
         except TimeoutError:

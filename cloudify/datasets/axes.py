@@ -7,7 +7,7 @@ import numpy as np
 import xarray as xr
 
 from cloudify.datasets.box import UnplacedError, rotation_of
-from cloudify.datasets.grid import Grid, bounds_in, conventional, grids_of, time_axes
+from cloudify.datasets.grid import Grid, bounds_in, conventional, grids_of, roles_of, time_axes
 from cloudify.datasets.instants import span, step
 from cloudify.datasets.rotated import MAPPING
 from cloudify.datasets.source import explain, failures
@@ -101,7 +101,7 @@ def _role(group: Group, dim: str) -> tuple[Role, str]:
     placed = [name for name in along if name in horizontal]
     if placed:
         return horizontal[placed[0]], placed[0]
-    vertical = {str(name) for key in ("Z", "vertical") for name in (ds.cf.axes | ds.cf.coordinates).get(key, [])}
+    vertical = {str(name) for key in ("Z", "vertical") for name in roles_of(ds).get(key, [])}
     heights = [name for name in along if name in vertical and ds[name].dtype.kind in "iuf"]
     if heights:
         return "z", heights[0]

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from math import degrees
 from typing import Any, Literal
 
-import cf_xarray  # noqa: F401  # gives datasets the accessor ``cf``
 import cftime
 import xarray as xr
 
@@ -31,6 +30,13 @@ def conventional(ds: xr.Dataset) -> xr.Dataset:
             for name in [name for name in TEXTS.intersection(attrs) if not isinstance(attrs[name], str)]:
                 del attrs[name]
     return plain
+
+
+def roles_of(ds: xr.Dataset) -> dict[str, list[Any]]:
+    """Return the variables of a dataset by what the conventions make of them: ``X``, ``T``, ``longitude`` ...."""
+    import cf_xarray  # noqa: F401, PLC0415  # gives datasets the accessor ``cf``; for those who ask
+
+    return {**ds.cf.axes, **ds.cf.coordinates}
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +151,7 @@ def _claims_time(variable: xr.Variable) -> bool:
 
 
 def _pairs(ds: xr.Dataset, first: str, second: str) -> list[tuple[str, str]]:
-    known = {**ds.cf.axes, **ds.cf.coordinates}
+    known = roles_of(ds)
     return [(str(a), str(b)) for a in known.get(first, []) for b in known.get(second, []) if a != b]
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import xarray as xr
 
 from cloudify.datasets.cells import LIMIT, cells_of
-from cloudify.datasets.grid import in_degrees
+from cloudify.datasets.grid import in_degrees, roles_of
 from cloudify.datasets.ranges import slack_of
 from cloudify.datasets.subject import Subject
 from cloudify.errors import BadSelectionError
@@ -76,7 +76,7 @@ def region_of(subject: Subject, lon: Pick | None, lat: Pick | None) -> Region:
 
 def lone_axis(subject: Subject, kind: str) -> str:
     """Return the coordinate of longitudes or latitudes of a variable that has one of them only, ``""`` without it."""
-    named = subject.ds.cf.coordinates.get(kind, [])
+    named = roles_of(subject.ds).get(kind, [])
     along = {axis.coordinate for axis in subject.axes} - {""}
     return next((str(name) for name in named if name in along), "")
 

@@ -6,8 +6,6 @@ from errno import ESTALE
 from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
-import httpx
-
 RAW: Final[dict[str, Any]] = {
     "mask_and_scale": False,
     "decode_times": False,
@@ -31,7 +29,6 @@ _FAILURES: Final = (
     AttributeError,
     AssertionError,
     ImportError,
-    httpx.HTTPError,
     zlib.error,
 )
 """Seen with netCDF4, h5netcdf, scipy, zarr and numcodecs on files that are not what they say."""
@@ -52,8 +49,9 @@ class ChangedError(OSError):
 
 def failures() -> tuple[type[Exception], ...]:
     """Return what opening or reading a source may raise: ``except failures() as error``."""
-    aiohttp = sys.modules.get("aiohttp")  # its errors cannot be raised before it is imported
-    return (*_FAILURES, aiohttp.ClientError) if aiohttp else _FAILURES
+    libraries = {"aiohttp": "ClientError", "httpx": "HTTPError"}
+    modules = {name: sys.modules.get(name) for name in libraries}  # no error is raised before its library is imported
+    return (*_FAILURES, *(getattr(module, libraries[name]) for name, module in modules.items() if module))
 
 
 def without_secrets(href: str) -> str:

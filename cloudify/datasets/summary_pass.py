@@ -9,8 +9,6 @@ from time import monotonic
 from types import TracebackType
 from typing import Self
 
-import httpx
-
 from cloudify.datasets.open import open_entry
 from cloudify.datasets.shelf import Shelf
 from cloudify.datasets.source import explain, failures
@@ -118,7 +116,7 @@ class SummaryPass:
     def _token(self, entry: Entry) -> str | None:
         try:
             return version_token(entry, timeout_s=self._settings.remote_timeout_s, settings=self._settings)
-        except (OSError, httpx.HTTPError):
+        except OSError:
             return None
 
     def _summarise(self, entry: Entry) -> None:

@@ -8,13 +8,12 @@ its manifest, wherever that is.
 
 import os
 from collections.abc import Iterable, Iterator
+from errno import EREMOTEIO
 from glob import iglob
 from hashlib import blake2b
 from pathlib import Path
 from stat import S_ISDIR
 from urllib.parse import urlsplit
-
-import httpx
 
 from cloudify.catalog.driver import is_parquet, is_url
 from cloudify.model.entry import Entry
@@ -65,8 +64,8 @@ def version_token(entry: Entry, *, timeout_s: float, settings: Settings, seen_ns
 
     Raises
     ------
-    OSError, httpx.HTTPError
-        If the source is not there.
+    OSError
+        If the source is not there, or cannot be asked.
     """
     href = entry.href
     parts: Iterator[object] = iter(())
@@ -147,13 +146,22 @@ def _of_url(entry: Entry, timeout_s: float, settings: Settings) -> Iterator[obje
                 yield from (mark, *found)
                 return
         raise FileNotFoundError(2, "no such object")
-    with httpx.Client(timeout=timeout_s, follow_redirects=True) as client:
-        for mark in marks:
-            answer = client.head(f"{entry.href.rstrip('/')}/{mark}" if mark else entry.href)
-            if answer.is_success:
-                tags = ("etag", "last-modified", "content-length")
-                yield [mark, *(answer.headers.get(name, "") for name in tags)]
-                return
-            if answer.status_code != httpx.codes.NOT_FOUND:
-                answer.raise_for_status()
+    yield from _of_web(entry.href, marks, timeout_s)
+
+
+def _of_web(href: str, marks: Iterable[str], timeout_s: float) -> Iterator[object]:
+    import httpx  # noqa: PLC0415  # only who reads http pays for it
+
+    try:
+        with httpx.Client(timeout=timeout_s, follow_redirects=True) as client:
+            for mark in marks:
+                answer = client.head(f"{href.rstrip('/')}/{mark}" if mark else href)
+                if answer.is_success:
+                    tags = ("etag", "last-modified", "content-length")
+                    yield [mark, *(answer.headers.get(name, "") for name in tags)]
+                    return
+                if answer.status_code != httpx.codes.NOT_FOUND:
+                    raise OSError(EREMOTEIO, f"the URL answers {answer.status_code}")
+    except httpx.HTTPError as error:
+        raise OSError(EREMOTEIO, f"the URL cannot be read ({type(error).__name__})") from error
     raise FileNotFoundError(2, "the URL answers 404")

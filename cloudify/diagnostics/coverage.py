@@ -4,7 +4,7 @@ import json
 import re
 from typing import Any, Final
 
-from cloudify.datasets.grid import time_axes
+from cloudify.datasets.grid import roles_of, time_axes
 from cloudify.diagnostics.along import plain
 from cloudify.diagnostics.area_mean import Patch
 from cloudify.diagnostics.series import Series
@@ -88,8 +88,8 @@ def _axis_name(series: Series) -> tuple[str, bool, bool]:
 
 
 def _is_vertical(series: Series, name: str) -> bool:
-    known = series.subject.ds.cf
-    return any(name in found.get(key, []) for key, found in (("Z", known.axes), ("vertical", known.coordinates)))
+    roles = roles_of(series.subject.ds)
+    return any(name in roles.get(role, []) for role in ("Z", "vertical"))
 
 
 def _place_axes(where: Spot | Patch | None) -> Axes:

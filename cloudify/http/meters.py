@@ -39,6 +39,9 @@ class Meters:
         self.misses = Counter("cache_misses", "Chunks and coded documents made since they were not in memory.", **own)
         self.cached = Gauge("cache_bytes", "Chunks and coded documents in memory, in bytes.", **own)
         self.held = Gauge("queue_held", "What runs and waits, by kind.", ["kind"], **own)
+        self.full = Counter(
+            "queue_full", "Requests asked to come again since as many waited as may, by kind.", ["kind"], **own
+        )
         self.flights = Gauge("flights", "Chunks that are being made, each for all who ask for it.", **own)
         self.datasets = Gauge("open_datasets", "Datasets held open.", **own)
         self.connections = Gauge("connections", "Connections of clients.", **own)

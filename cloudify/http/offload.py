@@ -1,6 +1,7 @@
 """Blocking work off the event loop, so many at once, and so many that wait."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
@@ -21,6 +22,8 @@ class Offload:
 
     every: ClassVar["WeakSet[Offload]"] = WeakSet()
     """Those of this process."""
+    refused: ClassVar["Counter[str]"] = Counter()
+    """How often a queue of this process was full so far, by kind."""
 
     def __init__(self, threads: int, queue: int = 512, kind: str = "other") -> None:
         """Run on so many `threads` with so many waiting; `kind` is what meters show it under."""
@@ -40,6 +43,7 @@ class Offload:
             If more waits already than there is room for.
         """
         if self.held >= self._room:
+            self.refused[self.kind] += 1
             raise QueueFullError
 
         def run() -> T:

@@ -3,13 +3,15 @@
 from collections.abc import Mapping
 from functools import lru_cache
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 from starlette.types import Scope
 
 import cloudify
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 WEB = files("cloudify") / "web"
 CONTENT_SECURITY_POLICY = (
@@ -39,6 +41,8 @@ def render_page(
 
 
 @lru_cache(maxsize=1)
-def _environment() -> Environment:
+def _environment() -> "Environment":
+    from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415  # for those who look at pages
+
     loader = PackageLoader("cloudify", "web/templates")
     return Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)

@@ -13,6 +13,7 @@ import cftime
 import numpy as np
 import xarray as xr
 
+from cloudify.datasets.grid import roles_of
 from cloudify.datasets.instants import step
 from cloudify.datasets.pick import Axis, choose
 from cloudify.datasets.subject import Subject
@@ -116,7 +117,7 @@ def _picks(subject: Subject, axes: Mapping[str, Axis], wanted: Mapping[str, str]
 
 
 def _known(ds: xr.Dataset, key: str) -> list[str]:
-    return [str(name) for name in (ds.cf.axes | ds.cf.coordinates).get(key, [])]
+    return [str(name) for name in roles_of(ds).get(key, [])]
 
 
 def _number(coord: str, text: str) -> Bound:

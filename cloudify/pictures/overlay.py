@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from PIL import Image
 
 from cloudify.datasets.opened import Opened
 from cloudify.datasets.subject import subject_of
@@ -115,6 +114,8 @@ def _with_coasts(colours: Bytes, canvas: Canvas) -> Bytes:
 def _encode(colours: Bytes, palette: Palette, background: Colour | None, form: Form) -> bytes:
     table = palette.colours.copy()
     table[MISSING] = background or (255, 255, 255)
+    from PIL import Image  # noqa: PLC0415  # for those who draw
+
     image = Image.fromarray(colours)
     coloured = Image.frombytes("P", image.size, image.tobytes())
     coloured.putpalette(table.tobytes())

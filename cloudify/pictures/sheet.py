@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
 
 from cloudify.pictures.palette import INK, PAPER, Bytes, Palette
 
@@ -22,11 +21,15 @@ class Sheet:
     """Colour numbers of shape (height, width)."""
 
     def __init__(self, width: int, height: int) -> None:
+        from PIL import Image, ImageDraw
+
         self.image = Image.new("L", (width, height), PAPER)
         self._draw = ImageDraw.Draw(self.image)
 
     def put(self, colours: Bytes, x: int, y: int) -> None:
         """Put a map with its upper left corner at (`x`, `y`)."""
+        from PIL import Image
+
         self.image.paste(Image.fromarray(colours), (x, y))
 
     def line(self, points: Sequence[tuple[float, float]], colour: int = INK, width: int = 1) -> None:
@@ -43,6 +46,8 @@ class Sheet:
 
     def png(self, palette: Palette) -> bytes:
         """Return the picture as a palette PNG."""
+        from PIL import Image
+
         coloured = Image.frombytes("P", self.image.size, self.image.tobytes())
         coloured.putpalette(palette.colours.tobytes())
         out = io.BytesIO()
@@ -63,7 +68,8 @@ def fitting(text: str, width: int, *, size: int = 12, bold: bool = False) -> str
 @lru_cache(maxsize=32)
 def font(size: int, *, bold: bool = False) -> Any:  # noqa: ANN401  # Pillow's
     """Return DejaVu Sans, which comes with matplotlib, in a size in pixels."""
-    import matplotlib as mpl  # noqa: PLC0415  # a tenth of a second, for those who draw
+    import matplotlib as mpl  # a tenth of a second, for those who draw
+    from PIL import ImageFont
 
     name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
     return ImageFont.truetype(str(Path(mpl.get_data_path(), "fonts", "ttf", name)), size)

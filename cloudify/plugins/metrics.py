@@ -31,6 +31,7 @@ def sample(meters: Meters, settings: Settings, deps: Dependencies) -> None:
         held[queue.kind] += queue.held
     for kind, number in held.items():
         meters.held.labels(kind).set(number)
+        meters.follow(meters.full.labels(kind), Offload.refused[kind])
     meters.flights.set(sum(map(len, list(Flights.every))))
     shelves = {getattr(plugin, "shelf", None) for plugin in deps.plugins().values()}
     meters.datasets.set(sum(shelf.open_count for shelf in shelves if isinstance(shelf, Shelf)))

@@ -33,7 +33,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A file, and a lazy dataset that waits for `GO`."""
     monkeypatch.setattr(module, "KEPT_S", 0.0)
     xr.Dataset({"t": ("x", np.arange(4.0))}).to_netcdf(tmp_path / "a.nc", engine="h5netcdf")
-    lazy = xr.Dataset({"v": ("x", da.arange(8.0, chunks=2).map_blocks(slowly, dtype=float))})
+    lazy = xr.Dataset({"v": ("x", da.arange(8.0, chunks=2).map_blocks(slowly, dtype=float, meta=np.empty(0)))})
     GO.clear()
     made = Server(str(tmp_path / "a.nc"), objects={"lazy": lazy}, settings=Settings(data_dir=tmp_path / "data"))
     with running(made.app) as url:
@@ -125,6 +125,30 @@ def test_what_waits_is_shown_while_it_does(server: str) -> None:
     assert shown["cloudify_flights"] == 0
     assert shown['cloudify_queue_held{kind="compute"}'] == 0
     assert shown["cloudify_cache_misses_total"] == 3
+
+
+def test_who_is_refused_since_a_queue_is_full_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One chunk is computed, none may wait: each of two more is refused."""
+    monkeypatch.setattr(module, "KEPT_S", 0.0)
+    GO.clear()
+    lazy = xr.Dataset({"v": ("x", da.arange(8.0, chunks=2).map_blocks(slowly, dtype=float, meta=np.empty(0)))})
+    made = Server({"lazy": lazy}, settings=Settings(data_dir=tmp_path / "data", read_threads=1, queue=0))
+    with running(made.app) as url:
+        keys = f"{url}/datasets/lazy/zarr/v/c/"
+        assert httpx.get(f"{url}/datasets/lazy/zarr/zarr.json").status_code == 200
+        before = read(url)
+        first = Thread(target=lambda: httpx.get(f"{keys}0", timeout=30))
+        first.start()
+        deadline = monotonic() + 20
+        while not read(url)['cloudify_queue_held{kind="compute"}']:
+            assert monotonic() < deadline
+            sleep(0.02)
+        refused = [httpx.get(keys + key) for key in "12"]
+        grown = {name: value - before[name] for name, value in read(url).items() if "queue_full_total" in name}
+        GO.set()
+        first.join()
+    assert [(answer.status_code, answer.headers["retry-after"]) for answer in refused] == [(503, "2")] * 2
+    assert {name: value for name, value in grown.items() if value} == {'cloudify_queue_full_total{kind="compute"}': 2}
 
 
 def test_who_asks_often_is_given_the_same(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
