@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from cloudify.cli.job import job
+from cloudify.cli.token import token
 
 app = typer.Typer(
     name="cloudify",
@@ -19,6 +20,7 @@ app = typer.Typer(
 config = typer.Typer(help="Settings of the server.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(config, name="config")
 app.add_typer(job, name="job")
+app.add_typer(token, name="token")
 
 Host = Annotated[str | None, typer.Option(help="Address to listen on.  [default: 127.0.0.1]")]
 Port = Annotated[
@@ -48,7 +50,7 @@ def demo(
     from cloudify.cli.serve import DEMO, serve_targets
 
     options = {"host": host, "port": port, "workers": workers, "dask": dask, "data_dir": data_dir, "root_url": root_url}
-    serve_targets([str(DEMO)], open_page=open_page, **options)
+    serve_targets([str(DEMO)], open_page=open_page, is_demo=True, **options)
 
 
 @app.command()
@@ -64,7 +66,7 @@ def serve(
     from cloudify.cli.serve import serve_targets
 
     options = {"host": host, "port": port, "workers": workers, "dask": dask, "data_dir": data_dir, "root_url": root_url}
-    serve_targets(targets or [], open_page=open_page, **options)
+    serve_targets(targets or [], open_page=open_page, is_demo=False, **options)
 
 
 @app.command()

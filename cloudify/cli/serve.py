@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 DEMO = Path(str(files("cloudify"))) / "demo" / "demo.yaml"
 
 
-def serve_targets(targets: Sequence[str], *, open_page: bool, **options: object) -> None:
-    """Serve until told to stop."""
+def serve_targets(targets: Sequence[str], *, open_page: bool, is_demo: bool, **options: object) -> None:
+    """Serve until told to stop; the demo leaves a token for clients on this machine, where functions are run."""
     print("cloudify: starting ...", flush=True)  # the science stack takes seconds to import
     with one_line():
         from cloudify.server.garbage import uncollected
@@ -43,6 +43,10 @@ def serve_targets(targets: Sequence[str], *, open_page: bool, **options: object)
                 webbrowser.open(url)
 
         with hold(settings.data_dir):
+            if is_demo and settings.unsafe_compute:
+                from cloudify.server.demo_token import leave_demo_token
+
+                print(f"cloudify: who has the token in {leave_demo_token(settings)} may run functions", flush=True)
             if settings.workers > 1:
                 from cloudify.server.supervisor import Supervisor
 
@@ -63,7 +67,7 @@ def _serve_alone(
         from cloudify.server.banner import describe
         from cloudify.server.run import run
 
-        server = Server.of_targets(targets, settings=settings)
+        server = Server.of_targets(targets, settings=settings, runs_engine=False)
     announce(describe(server, url))
     with server.summary_pass, _engine(server, targets, url) as end_engine:
         run(server.app, sock, settings, server.meters, ending=end_engine)

@@ -1,7 +1,7 @@
 """Functions of ours, run on the workers of a Dask cluster one by one, and what they say meanwhile."""
 
 from collections.abc import Callable
-from typing import Any, TypeVar, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from cloudify.cluster.cluster import connection_to
 from cloudify.cluster.loop import LOOP

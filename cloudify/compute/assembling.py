@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from cloudify.compute.batch import Joining, Work
 from cloudify.compute.child.inside.packing import File, Plain
@@ -18,7 +19,6 @@ from cloudify.compute.store.store import Store
 from cloudify.compute.template import Template
 from cloudify.errors import ClusterUnavailableError, CombineFailedError, InvalidResultError
 from cloudify.model.outcome import Outcome, Piece
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from concurrent.futures import Future

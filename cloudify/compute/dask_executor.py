@@ -3,8 +3,9 @@
 import logging
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict
 from functools import lru_cache
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from cloudify.cluster.connection import WorkersLostError
 from cloudify.cluster.tasks import Tasks
@@ -13,7 +14,7 @@ from cloudify.compute.executor import LostError
 from cloudify.compute.work import Workplace
 from cloudify.errors import ClusterUnavailableError
 from cloudify.model.job import Failure
-from cloudify.model.outcome import Outcome
+from cloudify.model.outcome import Emitted, Outcome
 
 TOPIC = "cloudify-slices"
 T = TypeVar("T")
@@ -33,7 +34,7 @@ def run_batch(batch: Batch) -> Report:
     worker = get_worker()
 
     def tell(told: Told) -> None:
-        worker.loop.add_callback(worker.log_event, TOPIC, told)
+        worker.loop.add_callback(worker.log_event, TOPIC, asdict(told))
 
     return workplace().run(batch, tell)
 
@@ -58,7 +59,8 @@ class OnDask:
     """
 
     def __init__(self, address: Callable[[], str], connect_s: float, tell: Tell) -> None:
-        self._address, self._connect_s, self._tell = address, connect_s, tell
+        self._address, self._connect_s = address, connect_s
+        self._tell: Callable[[dict[str, Any]], None] = lambda said: tell(_told(said))
         self._tasks: Tasks | None = None
         self.slots = 1
         self._starter = ThreadPoolExecutor(1, thread_name_prefix="cloudify-dask")
@@ -121,6 +123,11 @@ class OnDask:
         """Look for the workers anew after they were lost: there may be more of them, or fewer."""
         if not done.cancelled() and isinstance(done.exception(), ClusterUnavailableError):
             self._tasks = None
+
+
+def _told(said: dict[str, Any]) -> Told:
+    """Read what a worker passed on: events of Dask are plain values."""
+    return Told(**{**said, "emitted": tuple(Emitted(**one) for one in said["emitted"])})
 
 
 def _lost_batch(batch: Batch) -> Report:

@@ -3,11 +3,13 @@
 import os
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from cloudify.compute.batch import Batch, Joining, Report, Tell
 from cloudify.compute.work import Workplace
-from cloudify.model.outcome import Outcome
+
+if TYPE_CHECKING:
+    from cloudify.model.outcome import Outcome
 
 T = TypeVar("T")
 

@@ -1,6 +1,6 @@
 """The result of a slice -> its parts of the whole: checked against the template, trimmed of overlap, as stored."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from string import ascii_letters, digits
 from typing import Any, Final
@@ -12,8 +12,9 @@ from cloudify.compute.part import FilePart, Part
 from cloudify.compute.plan import AnyPlan
 from cloudify.compute.returned import File, Returned, kind_of
 from cloudify.compute.shaped import Shaped, shape
+from cloudify.compute.storable import check_plain
 from cloudify.compute.template import Dim, Field, Kind, Template
-from cloudify.compute.templating import check_plain, digest_of, same
+from cloudify.compute.templating import digest_of, same
 from cloudify.errors import InvalidResultError
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -77,7 +78,7 @@ class Fitter:
         shaped = shape(value, self._plan, number, self._name or self._template.data[0].name)
         variables = _matched(shaped, self._template)
         if block is not None:
-            _check_coordinates(shaped, self._template, block.coords.variables)
+            _check_unchanged(variables, shaped, self._template, block.variables)
         return list(self._parts(variables, number))
 
     def _parts(self, variables: list[tuple[Field, xr.Variable]], number: int) -> Iterator[Part]:
@@ -182,11 +183,23 @@ def _matched(shaped: Shaped, template: Template) -> list[tuple[Field, xr.Variabl
     return found
 
 
-def _check_coordinates(shaped: Shaped, template: Template, source: Mapping[Any, xr.Variable]) -> None:
-    """Refuse coordinates that a function changed where it did not in the first slice: they would be lost."""
+def _check_unchanged(
+    variables: Iterable[tuple[Field, xr.Variable]],
+    shaped: Shaped,
+    template: Template,
+    source: Mapping[Any, xr.Variable],
+) -> None:
+    """Refuse what a function changed where it did not in the first slice: that would be lost."""
+    for field, variable in variables:
+        own = source.get(field.name)
+        if field.is_unchanged and own is not None and not same(own, variable):
+            raise InvalidResultError(
+                f"{field.name!r} came back changed, while the first slice left it as it was; "
+                "give what is computed a name of its own"
+            )
     for one in template.carried:
-        variable, own = shaped.coords.get(one.name), source.get(one.name)
-        if one.make == "whole" and variable is not None and own is not None and not same(own, variable):
+        came, own = shaped.coords.get(one.name), source.get(one.name)
+        if one.make == "whole" and came is not None and own is not None and not same(own, came):
             raise InvalidResultError(
                 f"the coordinate {one.name!r} differs from that of the block, while that of the first slice did not"
             )

@@ -7,11 +7,12 @@ from typing import Final
 
 from cloudify.chunks.attributes import json_attributes
 from cloudify.compute.elements import read_elements
-from cloudify.compute.inputs import check_names, kind_of, read_object, read_text
+from cloudify.compute.inputs import check_names, kind_of, read_names, read_object, read_text
 from cloudify.compute.plan import AnyPlan
 from cloudify.compute.shaped import check_name
+from cloudify.compute.storable import MAX_CHUNK_NBYTES, check_sizes
 from cloudify.compute.template import KINDS, Dim, Field, Template
-from cloudify.compute.templating import DECODED, MAX_CHUNK_NBYTES, check_sizes, with_coordinates, with_reduced
+from cloudify.compute.templating import DECODED, with_coordinates, with_reduced
 from cloudify.datasets.opened import Opened
 from cloudify.errors import BadInputError, InvalidResultError
 
@@ -19,7 +20,7 @@ INPUT: Final = "template"
 MOST_VARIABLES: Final = 1000
 _MEMBERS: Final = ("kind", "variables", "attrs", "coordinates", "first", "present", "bare", "v")
 """As a template is written; those after `attrs` are told by the plan and the dataset, whatever stands there."""
-_OF_VARIABLES: Final = ("dims", "dtype", "sizes", "reduced", "attrs", "coordinate", "digest")
+_OF_VARIABLES: Final = ("dims", "dtype", "sizes", "reduced", "without", "attrs", "coordinate", "digest", "unchanged")
 _DIGEST: Final = re.compile(r"[0-9a-f]{32}")
 _EXAMPLE: Final = '{"variables": {"tas": {"dims": ["time", "lat", "lon"], "dtype": "float32"}}}'
 
@@ -33,8 +34,8 @@ def read_template(
     ----------
     text
         JSON, as `Template.to_json` writes it or in short: of each variable `dims` and `dtype`, and where need be
-        `sizes` of new dimensions, `reduced` (a list of those with one element a slice) and `attrs`. A dimension of the
-        plan that is not named is reduced.
+        `sizes` of new dimensions, `reduced` (a list of those with one element a slice), `without` (those along which it
+        is the same) and `attrs`. A dimension of the plan that is not named is reduced.
 
     Raises
     ------
@@ -72,14 +73,17 @@ def _field(name: str, value: object, plan: AnyPlan) -> Field:
         raise BadInputError(where, "digest: expected 32 hexadecimal digits, as a template was written")
     is_coordinate = given.get("coordinate", False) is True
     dims = _dims(where, given, plan)
-    missing = [] if is_coordinate else [axis.dim for axis in plan.axes if axis.dim not in {dim.axis for dim in dims}]
+    without = read_names(f"{where}.without", given["without"]) if given.get("without") else ()
+    there = {*without, *(dim.axis for dim in dims)}
+    missing = [] if is_coordinate else [axis.dim for axis in plan.axes if axis.dim not in there]
     try:
         check_name(name)
         elements = read_elements(read_text(f"{where}.dtype", given.get("dtype")))
     except InvalidResultError as error:
         raise BadInputError(where, str(error)) from error
     attrs = json_attributes(read_object(f"{where}.attrs", given.get("attrs", {})), DECODED)
-    return Field(name, with_reduced(dims, missing, plan), elements, attrs, is_coordinate, digest)
+    is_unchanged = given.get("unchanged", False) is True
+    return Field(name, with_reduced(dims, missing, plan), elements, attrs, is_coordinate, digest, without, is_unchanged)
 
 
 def _dims(where: str, given: Mapping[str, object], plan: AnyPlan) -> list[Dim]:

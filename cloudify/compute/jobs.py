@@ -3,18 +3,20 @@
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from hashlib import sha256
 from secrets import token_hex
 from time import monotonic, sleep, time
 from typing import Any
 
 from cloudify.compute.child.function import check_source
+from cloudify.compute.given_template import read_template
 from cloudify.compute.inputs import read_object
 from cloudify.compute.lifecycle import Closed, Dismissed, Extended
 from cloudify.compute.plan import DataPlan
 from cloudify.compute.planned import Planned
 from cloudify.compute.planning import make_plan
+from cloudify.compute.pools import DEFAULT, Pool, SliceLimits
 from cloudify.compute.request import INPUTS, MapRequest, read_data, read_map
 from cloudify.compute.store.records import Deployed, Idempotency, Record
 from cloudify.compute.store.store import Store
@@ -83,12 +85,13 @@ class Jobs:
             raise NoSandboxError
         request = self._request(asked)
         inputs: Sequence[str] = request.data or ()
-        planned = Planned(DataPlan(len(inputs)))
+        planned, source = Planned(DataPlan(len(inputs))), None
         if request.dataset is not None:
             source = opened(request.dataset)
             limit = self._settings.max_block_nbytes
             plan = make_plan(request, source, max_block_nbytes=limit, settings=self._settings)
             planned = Planned(plan, request.dataset, source.token)
+        template = "" if request.template is None else read_template(request.template, planned.plan, source).to_json()
         total = 0 if asked.is_open and planned.dataset else planned.plan.total
         self._begin()
         job = Job(
@@ -96,7 +99,7 @@ class Jobs:
             created=time(), is_open=asked.is_open, on_error=request.on_error, total=total, isolation="none",
         )  # fmt: skip
         idempotency = Idempotency(asked.key, asked.digest()) if asked.key else None
-        job = self._store.jobs.add(job, request.to_json(), planned.to_json(), inputs, idempotency)
+        job = self._store.jobs.add(job, request.to_json(), planned.to_json(), inputs, idempotency, template=template)
         self._wake()
         return job
 
@@ -180,9 +183,11 @@ class Jobs:
     def _request(self, asked: Asked) -> MapRequest:
         """Return what is asked for in the words of `map`, with the function itself."""
         inputs = asked.inputs if asked.process == MAP else _as_map(self._process(asked.process), asked.inputs)
-        request = read_map(inputs, is_open=asked.is_open, check_source=check_source)
-        if isinstance(request.function, str):
-            request = replace(request, function=self._process(request.function).function)
+        most = SliceLimits(self._settings.slice_timeout_s, self._settings.slice_nbytes)
+        pools = {DEFAULT: Pool(DEFAULT, most)}
+        request = read_map(inputs, is_open=asked.is_open, pools=pools, check_source=check_source)
+        if request.process is not None:
+            request = request.with_function(self._process(request.process).function)
         return request
 
     def _process(self, process_id: str) -> Deployed:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import singledispatch
 
-from cloudify.model.job import Failure, Job, Usage
+from cloudify.model.job import NOTHING_USED, Failure, Job, Usage
 
 RETRIED = frozenset({"worker-lost"})
 """Reasons that are not the function's: such a slice runs once more."""
@@ -41,7 +41,7 @@ class SliceDone(Happening):
     """A slice is done, and what it left is on disk."""
 
     number: int
-    usage: Usage = Usage()
+    usage: Usage = NOTHING_USED
     is_reused: bool = False
 
 
@@ -51,7 +51,7 @@ class SliceFailed(Happening):
 
     number: int
     failure: Failure
-    usage: Usage = Usage()
+    usage: Usage = NOTHING_USED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +141,7 @@ def _(happening: Extended, job: Job) -> tuple[Job, tuple[Effect, ...]]:
 
 
 @_after.register
-def _(happening: Closed, job: Job) -> tuple[Job, tuple[Effect, ...]]:
+def _(_happening: Closed, job: Job) -> tuple[Job, tuple[Effect, ...]]:
     if not job.is_open:
         return job, ()
     return _settle(replace(job, is_open=False), (Say("closed", {"total": job.total}),))

@@ -30,10 +30,6 @@ class Plan:
     """How many of the axes, the first ones, are the dimensions of an array that has no names for its own."""
     nbytes: int = 0
     """Values of a whole block in memory, in bytes, overlap and coordinates included."""
-    dataset: str = ""
-    """Id."""
-    token: str = ""
-    """Version token of the dataset when it was cut."""
 
     @property
     def total(self) -> int:
@@ -91,10 +87,7 @@ class Plan:
     def to_json(self) -> str:
         """Write it for the store and for workers."""
         axes = [[axis.dim, axis.size, axis.chunk, axis.overlap] for axis in self.axes]
-        whole = {
-            "v": VERSION, "axes": axes, "variables": self.variables, "rank": self.rank, "nbytes": self.nbytes,
-            "dataset": self.dataset, "token": self.token,
-        }  # fmt: skip
+        whole = {"v": VERSION, "axes": axes, "variables": self.variables, "rank": self.rank, "nbytes": self.nbytes}
         return json.dumps(whole, ensure_ascii=False, separators=(",", ":"))
 
 
@@ -145,8 +138,7 @@ def plan_from_json(text: str) -> AnyPlan:
     if "total" in given:
         return DataPlan(given["total"])
     axes = tuple(Axis(*axis) for axis in given["axes"])
-    variables = tuple(given["variables"])
-    return Plan(axes, variables, given["rank"], given["nbytes"], given["dataset"], given["token"])
+    return Plan(axes, tuple(given["variables"]), given["rank"], given["nbytes"])
 
 
 def _bounds(axis: Axis, given: object) -> tuple[int, int]:

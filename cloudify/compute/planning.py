@@ -60,7 +60,7 @@ def make_plan(
     nbytes = block_nbytes(selected, axes)
     if nbytes > max_block_nbytes:
         raise BlockTooLargeError(nbytes, max_block_nbytes, _fitting(selected, axes, max_block_nbytes))
-    plan = Plan(axes, tuple(paths), rank, nbytes, opened.entry.id, opened.token)
+    plan = Plan(axes, tuple(paths), rank, nbytes)
     if plan.total > MOST_SLICES:
         raise BadInputError("chunks", f"{plan.total} slices; the most is {MOST_SLICES}: larger chunks make fewer")
     return plan

@@ -17,7 +17,6 @@ from cloudify.compute.inputs import (
     read_sizes,
     read_text,
 )
-from cloudify.compute.plan import AnyPlan, DataPlan
 from cloudify.compute.pools import DEFAULT, POOLS, Pool, SliceLimits
 from cloudify.errors import BadInputError, UnknownPoolError
 from cloudify.model.entry import is_valid_id
@@ -164,28 +163,6 @@ def read_data(value: object, name: str = "data") -> tuple[str, ...]:
     if not isinstance(value, list):
         raise BadInputError(name, f"expected a list whose elements are one slice each, not {kind_of(value)}")
     return tuple(compact_json(f"{name}[{place}]", datum) for place, datum in enumerate(value))
-
-
-def read_more(body: Mapping[str, object], plan: AnyPlan) -> list[str]:
-    """Return the inputs of slices that are added to an open job: the JSON of each datum, or of the number of a cell.
-
-    Raises
-    ------
-    BadInputError
-        If they are not what the job is over, or a region is not one cell.
-    """
-    wanted, other = ("data", "regions") if isinstance(plan, DataPlan) else ("regions", "data")
-    check_names(body, ("data", "regions"))
-    if other in body or wanted not in body:
-        raise BadInputError(
-            wanted, f"the job is over a {'list of data' if wanted == 'data' else 'dataset'}: give {wanted}"
-        )
-    if isinstance(plan, DataPlan):
-        return list(read_data(body["data"]))
-    regions = body["regions"]
-    if not isinstance(regions, list):
-        raise BadInputError("regions", f'expected a list like [{{"time": [0, 12]}}], not {kind_of(regions)}')
-    return [str(plan.number_of(read_object(f"regions[{place}]", region))) for place, region in enumerate(regions)]
 
 
 def _subject(given: Mapping[str, object], *, is_open: bool) -> tuple[str | None, tuple[str, ...] | None]:

@@ -100,6 +100,7 @@ def select(opened: Opened, paths: Sequence[str]) -> Selected:
         by_group.setdefault(path.rpartition("/")[0], []).append(path.rpartition("/")[2])
     for group, names in by_group.items():
         ds = conventional(opened.tree[f"/{group}"].to_dataset())
+        ds = ds.set_coords(_on_meshes(ds, names))
         listed.update(map(str, ds.coords))
         for name in [*names, *_coordinates(ds, names)]:
             variable = ds.variables[name]
@@ -163,6 +164,19 @@ def _coordinates(ds: xr.Dataset, names: Sequence[str]) -> list[str]:
         beside += _WORD.findall(pointer) if isinstance(pointer, str) else []
     found = dict.fromkeys([*of_names, *(name for name in beside if name in ds.variables)])
     return [name for name in found if name not in names and not _is_multi_index(ds, name)]
+
+
+def _on_meshes(ds: xr.Dataset, names: Sequence[str]) -> list[str]:
+    """Return the coordinates that the meshes of variables name (UGRID), which the variables do not."""
+    found: list[str] = []
+    for variable in (ds.variables[name] for name in names):
+        mesh, location = variable.attrs.get("mesh"), variable.attrs.get("location")
+        if isinstance(mesh, str) and mesh in ds.variables:
+            told = str(ds.variables[mesh].attrs.get(f"{location}_coordinates", "")).split()
+            found += [
+                name for name in told if name in ds.variables and set(ds.variables[name].dims) <= set(variable.dims)
+            ]
+    return [name for name in found if name not in names]
 
 
 def _is_multi_index(ds: xr.Dataset, name: str) -> bool:

@@ -46,6 +46,10 @@ class Field:
     is_coordinate: bool = False
     digest: str = ""
     """Hash of its stored values where they are to be the same in all slices."""
+    without: tuple[str, ...] = ()
+    """Dimensions of the plan that it lacked in the block already: it is the same along them."""
+    is_unchanged: bool = False
+    """Whether it is to come back as it was."""
 
     def layout(self, plan: AnyPlan) -> Layout:
         """Return how it is stored."""
@@ -193,7 +197,11 @@ def _field_json(one: Field) -> dict[str, Json]:
         "sizes": {dim.name: dim.size for dim in one.dims if not dim.axis},
         "attrs": dict(one.attrs),
     }
-    return found | ({"coordinate": True} if one.is_coordinate else {}) | ({"digest": one.digest} if one.digest else {})
+    more: dict[str, Json] = {
+        "coordinate": one.is_coordinate, "digest": one.digest, "without": list(one.without),
+        "unchanged": one.is_unchanged,
+    }  # fmt: skip
+    return found | {key: value for key, value in more.items() if value}
 
 
 def _read_field(name: str, given: dict[str, Any]) -> Field:
@@ -202,8 +210,10 @@ def _read_field(name: str, given: dict[str, Any]) -> Field:
         Dim(dim, size=sizes[dim]) if dim in sizes else Dim(dim, reduced.get(dim, dim), dim in reduced)
         for dim in given["dims"]
     )
-    is_coordinate = given.get("coordinate", False)
-    return Field(name, dims, Elements(given["dtype"]), given["attrs"], is_coordinate, given.get("digest", ""))
+    return Field(
+        name, dims, Elements(given["dtype"]), given["attrs"], given.get("coordinate", False), given.get("digest", ""),
+        tuple(given.get("without", ())), given.get("unchanged", False),
+    )  # fmt: skip
 
 
 def _carried_json(one: Carried) -> dict[str, Json]:

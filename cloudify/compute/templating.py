@@ -5,7 +5,6 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from functools import partial
 from hashlib import sha256
-from math import prod
 from typing import Any, Final
 
 import numpy as np
@@ -16,17 +15,16 @@ from cloudify.chunks.stored_type import Json
 from cloudify.compute.coordinates import Needed, carry, slice_numbers
 from cloudify.compute.elements import Elements
 from cloudify.compute.plan import SLICE, AnyPlan, DataPlan, Plan
-from cloudify.compute.returned import File, Plain, Returned
+from cloudify.compute.returned import File, Returned
+from cloudify.compute.selected import select
 from cloudify.compute.shaped import Shaped, shape
+from cloudify.compute.storable import MAX_CHUNK_NBYTES, check_plain, check_sizes
 from cloudify.compute.template import Carried, Dim, Field, Template
 from cloudify.datasets.opened import Opened
 from cloudify.errors import InvalidResultError
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-MAX_CHUNK_NBYTES: Final = 2**28
-MOST_ELEMENTS: Final = 2**56
-"""Of a variable of the result; its size in bytes is to be a number of 63 bits."""
 DECODED: Final = ("_FillValue", "missing_value", "scale_factor", "add_offset", "_Unsigned", "coordinates")
 """Attributes of stored values: those of a result are what they are."""
 OF_TIMES: Final = ("units", "calendar", "dtype")
@@ -42,8 +40,10 @@ def template_of(
     ----------
     name
         Of the function; of an array without a name of its own.
-    opened, block
-        The dataset, and what the function was given of it; for coordinates.
+    opened
+        The dataset; without it the coordinates that no function returns are still to be put in, `with_coordinates`.
+    block
+        What the function was given of it, to tell what is new or changed; read again where it is not at hand.
     max_chunk_nbytes
         The largest chunk that is served.
 
@@ -58,8 +58,9 @@ def template_of(
         check_plain(value)
         return Template("table", first=number)
     shaped = shape(value, plan, number, name)
-    fields = _share([_field(one, variable, plan, number) for one, variable in shaped.data.items()], plan)
-    beside = _coordinate_fields(shaped, fields, plan, number, {} if block is None else block.coords.variables)
+    source = _block_of(plan, number, opened) if block is None else block.variables
+    fields = _share([_field(one, var, plan, number, source.get(one)) for one, var in shaped.data.items()], plan)
+    beside = _coordinate_fields(shaped, fields, plan, number, source)
     present = sorted(shaped.coords.keys() - {one.name for one in beside})
     attrs = json_attributes(shaped.attrs, DECODED)
     template = Template("grid", (*fields, *beside), (), attrs, number, tuple(present), shaped.is_bare)
@@ -86,63 +87,30 @@ def with_coordinates(template: Template, plan: AnyPlan, opened: Opened | None) -
     return replace(template, fields=fields, carried=tuple(carried))
 
 
-def check_plain(value: Plain) -> None:
-    """Return if a plain value can be part of a result.
-
-    Raises
-    ------
-    InvalidResultError
-        If it is nothing, or no JSON.
-    """
-    try:
-        parsed = json.loads(value.json, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
-        raise InvalidResultError(f"a value that is not JSON ({error})"[:200]) from error
-    if parsed is None:
-        raise InvalidResultError("nothing (None) was returned; end the function with `return` and its result")
-
-
-def check_sizes(template: Template, plan: AnyPlan, max_chunk_nbytes: int) -> None:
-    """Return if all variables of a result can be stored and served.
-
-    Raises
-    ------
-    InvalidResultError
-        If one or one of its chunks is too large, or their dimensions contradict each other.
-    """
-    sizes: dict[str, int] = {}
-    layouts = template.layouts(plan)
-    for name, layout in layouts.items():
-        nbytes = layout.type.dtype.itemsize * prod(layout.grid.chunk)
-        if nbytes > max_chunk_nbytes:
-            raise InvalidResultError(
-                f"{name!r} would have chunks of {nbytes} bytes, above the limit of {max_chunk_nbytes}; "
-                "return less of it, or run the job on smaller chunks"
-            )
-        if prod(layout.grid.shape) > MOST_ELEMENTS:
-            raise InvalidResultError(f"{name!r} would have {prod(layout.grid.shape)} elements in all")
-        for dim, size in zip(layout.dims, layout.grid.shape, strict=True):
-            if sizes.setdefault(dim, size) != size:
-                raise InvalidResultError(
-                    f"the dimension {dim!r} has {sizes[dim]} elements in one variable and {size} in {name!r}; "
-                    "give one of them another name"
-                )
-    named = next((name for name in sizes if name in layouts and layouts[name].dims != (name,)), None)
-    if named is not None:
-        raise InvalidResultError(f"a variable is named {named!r} as a dimension is; give it another name")
-
-
 def digest_of(values: Array) -> str:
     """Return a hash of stored values."""
     text = json.dumps(values.tolist()).encode() if values.dtype.kind == "O" else np.ascontiguousarray(values).tobytes()
     return sha256(text).hexdigest()[:32]
 
 
-def _field(name: str, variable: xr.Variable, plan: AnyPlan, number: int) -> Field:
-    """Return a variable of which each slice has its own part, along each dimension of the plan."""
-    dims = _dims(name, variable, plan, number)
-    missing = [axis.dim for axis in plan.axes if axis.dim not in variable.dims]
-    return Field(name, with_reduced(dims, missing, plan), _elements(name, variable), _attrs(variable))
+def _field(name: str, variable: xr.Variable, plan: AnyPlan, number: int, before: xr.Variable | None) -> Field:
+    """Return a variable of which each slice has its own part, along each dimension of the plan.
+
+    Along a dimension that it lacked in the block already it is the same in all slices if it came back as it was, or
+    if there is one slice. Else nobody knows.
+
+    Parameters
+    ----------
+    before
+        The variable of this name in the block.
+    """
+    dims, elements = _dims(name, variable, plan, number), _elements(name, variable)
+    gone = [axis for axis in plan.axes if axis.dim not in variable.dims]
+    lacked = [] if before is None else [axis for axis in gone if axis.dim not in before.dims]
+    is_unchanged = bool(lacked) and before is not None and same(before, variable)
+    without = [axis.dim for axis in lacked if is_unchanged or axis.count == 1]
+    placed = with_reduced(dims, [axis.dim for axis in gone if axis.dim not in without], plan)
+    return Field(name, placed, elements, _attrs(variable), without=tuple(without), is_unchanged=is_unchanged)
 
 
 def _dims(name: str, variable: xr.Variable, plan: AnyPlan, number: int) -> list[Dim]:
@@ -189,6 +157,16 @@ def _share(fields: list[Field], plan: AnyPlan) -> list[Field]:
 
 def _renamed(dims: tuple[Dim, ...], names: Mapping[str, str]) -> tuple[Dim, ...]:
     return tuple(replace(dim, name=names.get(dim.axis, dim.name)) if dim.is_reduced else dim for dim in dims)
+
+
+def _block_of(plan: AnyPlan, number: int, opened: Opened | None) -> Mapping[Any, xr.Variable]:
+    """Return the variables of the block of a slice, not read; none without a dataset."""
+    if opened is None or not plan.variables:
+        return {}
+    cell, variables = plan.read_cell(number), select(opened, plan.variables).variables
+    return {
+        name: one.isel({dim: cell[dim] for dim in map(str, one.dims) if dim in cell}) for name, one in variables.items()
+    }
 
 
 def _coordinate_fields(
@@ -277,7 +255,3 @@ def _with_mapping(one: Field, carried: Collection[Carried], plan: AnyPlan) -> Fi
     if one.is_coordinate or "grid_mapping" in one.attrs or len(mappings) != 1 or len(plane) < 2 or not plane <= kept:  # noqa: PLR2004  # a plane
         return one
     return replace(one, attrs={**one.attrs, "grid_mapping": mappings[0]})
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON")

@@ -134,19 +134,14 @@ def files_of(manifest: Manifest, folder: Path) -> Iterator[StoredFile]:
     OSError, RefusedError
         If their list is lost, or not what it was.
     """
-    if manifest.files is None:
-        return
-    try:
-        with blob_path(folder, manifest.files).open("rb") as lines:
-            for line in lines:
-                yield StoredFile.parse(line)
-    except FileNotFoundError as error:
-        raise lost("the list of the files") from error
+    yield from map(StoredFile.parse, _lines(manifest, folder))
 
 
 def find_file(manifest: Manifest, folder: Path, name: str) -> StoredFile | None:
     """Return a plain file of a result by its name, None where it has none; raises as `files_of`."""
-    return next((file for file in files_of(manifest, folder) if file.name == name), None)
+    written = json.dumps(name).encode()
+    files = (StoredFile.parse(line) for line in _lines(manifest, folder) if written in line)
+    return next((file for file in files if file.name == name), None)
 
 
 def references(path: Path) -> Iterator[str]:
@@ -164,6 +159,16 @@ def references(path: Path) -> Iterator[str]:
     """
     for blob in _blobs(path):
         yield blob.sha256
+
+
+def _lines(manifest: Manifest, folder: Path) -> Iterator[bytes]:
+    if manifest.files is None:
+        return
+    try:
+        with blob_path(folder, manifest.files).open("rb") as lines:
+            yield from lines
+    except FileNotFoundError as error:
+        raise lost("the list of the files") from error
 
 
 def _blobs(path: Path) -> Iterator[Blob]:

@@ -3,13 +3,14 @@
 import logging
 import os
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from threading import Lock
 from time import monotonic
 
 import xarray as xr
 
+from cloudify.datasets.beyond import Beyond
 from cloudify.datasets.open import open_entry
 from cloudify.datasets.opened import Opened
 from cloudify.datasets.place import Place
@@ -51,6 +52,8 @@ class Shelf:
         Longest wait for a remote source, in seconds.
     settings
         What openers need: limits, credentials. By default those of the process.
+    beyond
+        Knows entries that are on no list, or never were: what jobs left.
     """
 
     def __init__(
@@ -61,8 +64,10 @@ class Shelf:
         check_s: float,
         timeout_s: float,
         settings: Settings | None = None,
+        beyond: Callable[[str], Entry | None] = lambda _dataset_id: None,
     ) -> None:
         self._places = {entry.id: Place(entry) for entry in entries}
+        self._beyond = Beyond(beyond)
         self._limit, self._check_s, self._timeout_s = limit, check_s, timeout_s
         self._settings = settings or load_settings()
         self._held: OrderedDict[str, Opened] = OrderedDict()
@@ -89,6 +94,18 @@ class Shelf:
         """Return what the catalog says of a dataset, None where it has none; nothing is opened."""
         place = self._find(dataset_id)
         return place.entry if place else None
+
+    def look(self, dataset_id: str) -> None:
+        """Have an entry that is on no list be known, and one that is gone be forgotten. Blocks.
+
+        Raises
+        ------
+        StoreUnavailableError
+            If that cannot be told now.
+        """
+        if dataset_id not in self._places and self._beyond.look(dataset_id) is None:
+            with self._lock:
+                self._held.pop(dataset_id, None)
 
     def failure(self, dataset_id: str) -> str:
         """Return why a dataset cannot be opened, ``""`` if it can or nobody has tried since its source changed."""
@@ -120,12 +137,16 @@ class Shelf:
     def peek(self, dataset_id: str) -> Opened | None:
         """Return a dataset if it is open and was found unchanged just now, at the cost of one system call.
 
+        None for one that is on no list and was not looked for just now.
+
         Raises
         ------
         UnknownDatasetError
             If no entry has this id.
         """
         place = self._place(dataset_id)
+        if dataset_id not in self._places and not self._beyond.is_fresh(dataset_id):
+            return None
         with self._lock:
             opened = self._held.get(dataset_id)
             if opened is None:
@@ -255,7 +276,7 @@ class Shelf:
         place.failure, place.is_cheap = "", is_cheap(entry)
         place.is_folder = os.path.isdir(entry.href)  # noqa: PTH112  # hrefs are strings
         with self._lock:
-            if self._places.get(entry.id) is not place:
+            if self._find(entry.id) is not place:
                 return opened  # replaced meanwhile: for those who asked before, and for nobody else
             self._held[entry.id] = opened
             while len(self._held) > self._limit:
@@ -263,7 +284,7 @@ class Shelf:
         return opened
 
     def _find(self, dataset_id: str) -> Place | None:
-        return self._places.get(dataset_id)
+        return self._places.get(dataset_id) or self._beyond.known(dataset_id)
 
     def _place(self, dataset_id: str) -> Place:
         place = self._find(dataset_id)

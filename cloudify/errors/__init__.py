@@ -13,7 +13,14 @@
     │   ├── NoStoredBytesError        a dataset whose source holds no bytes that zarr can express
     │   ├── NoSourceFileError         a dataset that is not one netCDF file
     │   ├── UnknownTileError
-    │   └── UnknownProcessError
+    │   ├── UnknownFileError
+    │   ├── UnknownProcessError
+    │   └── ResultNotReadyError
+    ├── GoneError                     what there was, and will not be again
+    │   └── JobDismissedError
+    ├── MalformedBodyError            a body that is not what it says to be
+    ├── UnsupportedError              a form in which nothing is taken
+    │   └── UnsupportedBodyError
     ├── MangledKeyError               a key that was cut at its question mark
     ├── SourceError                   what we read from failed
     │   ├── UnreadableDatasetError
@@ -84,12 +91,14 @@
         ├── UnsendableFunctionError
         ├── DataDirectoryInUseError
         ├── StoreSchemaError
+        ├── UnknownTokenError
         └── WorkerFailedError
 
 A class has a stable ``code`` (the end of a problem's ``type``) and a message that proposes the next step.
 The HTTP status is looked up by family in :mod:`cloudify.http.problems`.
 """
 
+from cloudify.errors.bodies import MalformedBodyError, UnsupportedBodyError
 from cloudify.errors.busy import (
     ClusterUnavailableError,
     DeadlineError,
@@ -113,11 +122,13 @@ from cloudify.errors.families import (
     CloudifyError,
     ConflictError,
     ForbiddenError,
+    GoneError,
     ImpossibleError,
     NotFoundError,
     SourceError,
     TooLargeError,
     UnidentifiedError,
+    UnsupportedError,
     UsageError,
 )
 from cloudify.errors.functions import InvalidFunctionError
@@ -161,6 +172,7 @@ from cloudify.errors.requests import (
     UnknownKeyError,
     UnknownVariableError,
 )
+from cloudify.errors.results import JobDismissedError, ResultNotReadyError, UnknownFileError
 from cloudify.errors.rights import InvalidTokenError, ScopeMissingError, TokenNeededError
 from cloudify.errors.sources import (
     IncompleteResultError,
@@ -182,6 +194,7 @@ from cloudify.errors.usage import (
     InvalidTargetError,
     MissingMainGuardError,
     PortInUseError,
+    UnknownTokenError,
     WorkerFailedError,
 )
 
@@ -207,6 +220,7 @@ __all__ = [
     "DrawingFailedError",
     "DrawingTooSlowError",
     "ForbiddenError",
+    "GoneError",
     "IdempotencyConflictError",
     "ImpossibleError",
     "IncompleteResultError",
@@ -218,7 +232,9 @@ __all__ = [
     "InvalidTargetError",
     "InvalidTokenError",
     "JobClosedError",
+    "JobDismissedError",
     "JobFailedError",
+    "MalformedBodyError",
     "MangledKeyError",
     "MissingMainGuardError",
     "NoMapError",
@@ -236,6 +252,7 @@ __all__ = [
     "QueueFullError",
     "RefusedHostError",
     "RemoteError",
+    "ResultNotReadyError",
     "ResultTooLargeError",
     "ScopeMissingError",
     "ServerBusyError",
@@ -255,6 +272,7 @@ __all__ = [
     "UnidentifiedError",
     "UnknownColormapError",
     "UnknownDatasetError",
+    "UnknownFileError",
     "UnknownGroupError",
     "UnknownGroupingError",
     "UnknownJobError",
@@ -262,11 +280,14 @@ __all__ = [
     "UnknownPoolError",
     "UnknownProcessError",
     "UnknownTileError",
+    "UnknownTokenError",
     "UnknownVariableError",
     "UnreachableError",
     "UnreadableChunkError",
     "UnreadableDatasetError",
     "UnsendableFunctionError",
+    "UnsupportedBodyError",
+    "UnsupportedError",
     "UsageError",
     "ValueTooLongError",
     "WorkerFailedError",

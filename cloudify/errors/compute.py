@@ -1,6 +1,6 @@
 """Failures of jobs and processes, before a slice of them runs."""
 
-from cloudify.errors.families import BusyError, ImpossibleError, NotFoundError, SourceError, quote
+from cloudify.errors.families import OGC_PROCESSES, BusyError, ImpossibleError, NotFoundError, SourceError, quote
 
 
 class NoSandboxError(BusyError):
@@ -20,6 +20,7 @@ class UnknownJobError(NotFoundError):
     """No job of this id, or somebody else's."""
 
     code = "no-such-job"
+    uri = f"{OGC_PROCESSES}no-such-job"
 
     def __init__(self, job_id: str) -> None:
         super().__init__(f"no job {quote(job_id)}; /ogc-api/jobs lists yours")
@@ -29,6 +30,7 @@ class UnknownProcessError(NotFoundError):
     """No process of this id."""
 
     code = "no-such-process"
+    uri = f"{OGC_PROCESSES}no-such-process"
 
     def __init__(self, process_id: str) -> None:
         super().__init__(f"no process {quote(process_id)}; /ogc-api/processes lists what there is")

@@ -4,6 +4,9 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import ClassVar
 
+OGC_PROCESSES = "http://www.opengis.net/def/exceptions/ogcapi-processes-1/1.0/"
+OGC_DEPLOY = "http://www.opengis.net/def/exceptions/ogcapi-processes-2/1.0/"
+"""How the names of failures begin in OGC API - Processes, Part 1 and Part 2."""
 SUGGEST_AMONG = 500
 """Names are suggested among at most this many, so that a wrong name costs no more in a large catalog."""
 
@@ -12,6 +15,8 @@ class CloudifyError(Exception):
     """A failure we foresaw."""
 
     code: ClassVar[str] = "error"
+    uri: ClassVar[str] = ""
+    """The name that a standard has for it, in place of ours; ``""`` where none has."""
 
 
 class NotFoundError(CloudifyError):
@@ -58,6 +63,18 @@ class ImpossibleError(CloudifyError):
     """What cannot be done to this data, and why."""
 
     code = "impossible"
+
+
+class GoneError(CloudifyError):
+    """What there was, and will not be again."""
+
+    code = "gone"
+
+
+class UnsupportedError(CloudifyError):
+    """A form in which nothing is taken here."""
+
+    code = "unsupported"
 
 
 class ConflictError(CloudifyError):

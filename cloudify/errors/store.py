@@ -1,6 +1,6 @@
 """Failures of where jobs and processes are kept."""
 
-from cloudify.errors.families import BusyError, ConflictError, ImpossibleError, UsageError, quote
+from cloudify.errors.families import OGC_DEPLOY, BusyError, ConflictError, ImpossibleError, UsageError, quote
 
 
 class IdempotencyConflictError(ImpossibleError):
@@ -19,6 +19,7 @@ class ProcessExistsError(ConflictError):
     """An id that a process has already."""
 
     code = "process-exists"
+    uri = f"{OGC_DEPLOY}duplicated-process"
 
     def __init__(self, process_id: str) -> None:
         super().__init__(f"there is a process {quote(process_id)} already; deploy this one under another id")

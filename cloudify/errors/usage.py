@@ -57,3 +57,12 @@ class DataDirectoryInUseError(UsageError):
 
     def __init__(self, path: str, free: str) -> None:
         super().__init__(f"another cloudify server uses the data directory {path}; use another one: --data-dir {free}")
+
+
+class UnknownTokenError(UsageError):
+    """No token has this id."""
+
+    code = "unknown-token"
+
+    def __init__(self, token_id: str) -> None:
+        super().__init__(f"there is no token {quote(token_id)}; `cloudify token list` shows their ids")

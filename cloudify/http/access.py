@@ -83,6 +83,13 @@ def who_asks() -> Principal:
     return visit.principal if visit is not None else ANONYMOUS
 
 
+def keep_private() -> None:
+    """Have the answer to whoever asks be kept by no cache: it is for them alone."""
+    visit = _VISIT.get()
+    if visit is not None:
+        visit.is_private = True
+
+
 def is_readable(entry: Entry) -> bool:
     """Whether whoever asks may read a dataset."""
     if not entry.owner:
@@ -100,6 +107,12 @@ def readable_ids(shelf: Shelf) -> list[str]:
     if visit is not None:
         visit.depends = True
     return [entry.id for entry in shelf.entries() if not entry.owner or is_readable(entry)]
+
+
+def look_beyond(shelf: Shelf, dataset_id: str) -> None:
+    """Have a shelf know what a job left, if whoever asks may have jobs. Blocks."""
+    if not who_asks().is_anonymous:
+        shelf.look(dataset_id)
 
 
 def has_readable(shelf: Shelf, dataset_id: str) -> bool:

@@ -34,6 +34,16 @@ class Tokens(Protocol):
         ...
 
 
+@runtime_checkable
+class PerhapsTokens(Tokens, Protocol):
+    """A place where there may be none."""
+
+    @property
+    def are_kept(self) -> bool:
+        """Whether there may be any by now."""
+        ...
+
+
 def tokens_among(plugins: Iterable[object]) -> Tokens | None:
     """Return the tokens that a plugin has, as its attribute `tokens`; None where none has any."""
     held = (getattr(plugin, "tokens", None) for plugin in plugins)
@@ -70,11 +80,16 @@ class Authenticator:
             raise InvalidTokenError("there is more than one Authorization")
         text = _bearer(given[0].decode("latin-1"))
         read = read_token(text) if text is not None else None
-        if text is None or (read is None and self._tokens is None and not text.startswith(PREFIX)):
+        if text is None or (read is None and not self._are_kept() and not text.startswith(PREFIX)):
             return ANONYMOUS
         if read is None:
             raise InvalidTokenError("it has not the form of this server's, cld_ and 41 more characters")
         return _principal_of(await self._stored(read[0]), read[1])
+
+    def _are_kept(self) -> bool:
+        if isinstance(self._tokens, PerhapsTokens):
+            return self._tokens.are_kept
+        return self._tokens is not None
 
     async def _stored(self, token_id: str) -> StoredToken | None:
         tokens = self._tokens

@@ -6,6 +6,8 @@ Pages (HTML) and answers to a request with a cookie or a token are for this orig
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from cloudify.http.paths import is_own_path
+
 CREDENTIALS = frozenset({b"authorization", b"cookie"})
 READS = "GET, HEAD, OPTIONS"
 MAX_AGE_S = 86_400
@@ -31,7 +33,11 @@ class PublicReads:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer OPTIONS; else pass the request on and add the headers to its answer."""
-        if scope["type"] != "http" or not CREDENTIALS.isdisjoint(name for name, _ in scope["headers"]):
+        if (
+            scope["type"] != "http"
+            or not CREDENTIALS.isdisjoint(name for name, _ in scope["headers"])
+            or is_own_path(scope)
+        ):
             await self.app(scope, receive, send)
             return
         if scope["method"] == "OPTIONS":

@@ -4,6 +4,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cloudify.http.paths import is_byte_path
 
+HEAD = "cloudify.head"
+"""In the scope of a request of which only the head of the answer is wanted, for an answer that would not end."""
+
 
 class Heads:
     """ASGI layer that asks the routes below for GET and drops the body of their answer."""
@@ -24,4 +27,4 @@ class Heads:
                 message = {"type": "http.response.body", "body": b""}
             await send(message)
 
-        await self.app({**scope, "method": "GET"}, receive, without_body)
+        await self.app({**scope, "method": "GET", HEAD: True}, receive, without_body)

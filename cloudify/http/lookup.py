@@ -19,7 +19,7 @@ from cloudify.datasets.opened import Opened
 from cloudify.datasets.shelf import Shelf
 from cloudify.datasets.stored import OBJECT_VERSION, stored_form
 from cloudify.errors import UnknownDatasetError
-from cloudify.http.access import has_readable
+from cloudify.http.access import has_readable, look_beyond
 from cloudify.http.stores import reduction_cache
 from cloudify.model.entry import Entry
 from cloudify.settings import Settings
@@ -77,7 +77,14 @@ class Lookup:
 
     def opened(self, dataset_id: str) -> Opened:
         """Return a dataset as the source is now, without a hierarchy. Blocks; raises as `open` does."""
-        shelf = self.shelf_of(dataset_id)
+        shelf = self.find_shelf(dataset_id)
+        return shelf.get(dataset_id) if shelf is not None else self._foreign_dataset(dataset_id)
+
+    def opened_for_jobs(self, dataset_id: str) -> Opened:
+        """Return a dataset as `opened`, whoever owns it: whose job it is was allowed to read it. Blocks."""
+        for each in self._all_shelves():
+            each.look(dataset_id)
+        shelf = self.holder_of(dataset_id)
         return shelf.get(dataset_id) if shelf is not None else self._foreign_dataset(dataset_id)
 
     def find(self, dataset_id: str) -> Hierarchy:
@@ -100,6 +107,12 @@ class Lookup:
     def shelf_of(self, dataset_id: str) -> Shelf | None:
         """Return our own shelf that has a dataset for whoever asks, None where others provide it."""
         return next((shelf for shelf in self._all_shelves() if has_readable(shelf, dataset_id)), None)
+
+    def find_shelf(self, dataset_id: str) -> Shelf | None:
+        """Return what `shelf_of` does, of what jobs left too. Blocks."""
+        for shelf in self._all_shelves():
+            look_beyond(shelf, dataset_id)
+        return self.shelf_of(dataset_id)
 
     def holder_of(self, dataset_id: str) -> Shelf | None:
         """Return our own shelf that has a dataset, for work under way: whoever began it may have left."""

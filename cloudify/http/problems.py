@@ -15,13 +15,16 @@ from cloudify.errors import (
     CloudifyError,
     ConflictError,
     ForbiddenError,
+    GoneError,
     ImpossibleError,
+    MalformedBodyError,
     MangledKeyError,
     NotFoundError,
     RefusedHostError,
     SourceError,
     TooLargeError,
     UnidentifiedError,
+    UnsupportedError,
     UsageError,
 )
 from cloudify.http.negotiate import wants_html
@@ -30,6 +33,9 @@ from cloudify.http.pages import render_page
 STATUS = {
     NotFoundError: HTTPStatus.NOT_FOUND,
     MangledKeyError: HTTPStatus.BAD_REQUEST,
+    MalformedBodyError: HTTPStatus.BAD_REQUEST,
+    GoneError: HTTPStatus.GONE,
+    UnsupportedError: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     UnidentifiedError: HTTPStatus.UNAUTHORIZED,
     ForbiddenError: HTTPStatus.FORBIDDEN,
     TooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
@@ -60,12 +66,16 @@ class Problem:
     status: HTTPStatus
     detail: str
     headers: Mapping[str, str] = field(default_factory=dict)
+    uri: str = ""
+    """The name that a standard has for it, in place of ours."""
+    more: Mapping[str, object] = field(default_factory=dict)
+    """Members of its own."""
 
     @classmethod
     def of(cls, error: CloudifyError) -> "Problem":
         """Return the problem of a failure we foresaw."""
         status = next(STATUS[family] for family in type(error).__mro__ if family in STATUS)
-        return cls(error.code, status, str(error), _headers_of(error))
+        return cls(error.code, status, str(error), _headers_of(error), error.uri)
 
     @classmethod
     def of_status(cls, status: int, detail: str, headers: Mapping[str, str] | None = None) -> "Problem":
@@ -73,13 +83,14 @@ class Problem:
         known = HTTPStatus(status)
         return cls(_phrase(known).lower().replace(" ", "-"), known, detail, headers or {})
 
-    def content(self) -> dict[str, str | int]:
+    def content(self) -> dict[str, object]:
         """Return the members that do not depend on the request."""
         return {
-            "type": TYPE_PREFIX + self.code,
+            "type": self.uri or TYPE_PREFIX + self.code,
             "title": _phrase(self.status),
             "status": int(self.status),
             "detail": self.detail,
+            **self.more,
         }
 
     def response(self, scope: Scope) -> Response:
@@ -95,7 +106,7 @@ class Problem:
         """Write the document of one request."""
         return json.dumps(self._content_for(path, request_id), ensure_ascii=True, separators=(",", ":")).encode()
 
-    def _content_for(self, path: str, request_id: str | None) -> dict[str, str | int]:
+    def _content_for(self, path: str, request_id: str | None) -> dict[str, object]:
         named = {"request-id": request_id} if request_id else {}
         return self.content() | {"instance": path[:1024]} | named
 

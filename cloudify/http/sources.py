@@ -57,7 +57,7 @@ class Sources:
         UnreadableDatasetError
             If it cannot be opened.
         """
-        shelf = self.lookup.shelf_of(dataset_id)
+        shelf = self.lookup.find_shelf(dataset_id)
         if shelf is not None:
             return shelf.get(dataset_id)
         made, _ = self.lookup.open(dataset_id)

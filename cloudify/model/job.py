@@ -1,7 +1,7 @@
 """A job: one execution of a process, by an owner. Its words are those of OGC API - Processes."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 State = Literal["accepted", "running", "successful", "failed", "dismissed"]
 TERMINAL: frozenset[State] = frozenset({"successful", "failed", "dismissed"})
@@ -52,6 +52,9 @@ class Usage:
         )
 
 
+NOTHING_USED: Final = Usage()
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """One execution of a process. Changed by `cloudify.compute.lifecycle.advance` only."""
@@ -73,7 +76,7 @@ class Job:
     failed: int = 0
     reused: int = 0
     """Those among the done that were not computed again."""
-    usage: Usage = Usage()
+    usage: Usage = NOTHING_USED
     isolation: str = "none"
     """How the function was kept apart while it ran."""
     failure: Failure | None = None

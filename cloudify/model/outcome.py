@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from cloudify.model.job import Failure, Usage
+from cloudify.model.job import NOTHING_USED, Failure, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Outcome:
     value: str | None = None
     """JSON, of a function that returned a plain value."""
     failure: Failure | None = None
-    usage: Usage = Usage()
+    usage: Usage = NOTHING_USED
     emitted: tuple[Emitted, ...] = ()
     log: str = ""
     """What the function printed, bounded."""

@@ -16,7 +16,7 @@ from cloudify.http.routing import ProblemRoute
 from cloudify.http.stores import chunk_cache
 from cloudify.settings import Settings, load_settings
 
-KINDS = ("read", "open", "compute", "cluster", "derive", "draw", "other")
+KINDS = ("read", "open", "compute", "cluster", "derive", "draw", "jobs", "other")
 """Of work that waits for threads."""
 
 

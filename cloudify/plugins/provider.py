@@ -5,7 +5,7 @@ from pydantic import ConfigDict
 from xpublish.plugins import Plugin, hookimpl
 
 from cloudify.datasets.shelf import Shelf
-from cloudify.http.access import has_readable, readable_ids
+from cloudify.http.access import has_readable, look_beyond, readable_ids
 
 
 class ProviderPlugin(Plugin):
@@ -32,4 +32,5 @@ class ProviderPlugin(Plugin):
         UnreadableDatasetError
             If the dataset cannot be opened.
         """
+        look_beyond(self.shelf, dataset_id)
         return self.shelf.tree(dataset_id, group) if has_readable(self.shelf, dataset_id) else None

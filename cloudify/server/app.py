@@ -4,6 +4,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import xarray as xr
 from asgi_correlation_id import CorrelationIdMiddleware
@@ -30,6 +31,7 @@ from cloudify.http.identified import Identified
 from cloudify.http.limits import BodyLimit
 from cloudify.http.metered import Metered, Routed, count_lane, templates_of
 from cloudify.http.meters import Meters
+from cloudify.http.ogc.compute import Compute
 from cloudify.model.entry import is_valid_id, suggest_id
 from cloudify.pictures.drawers import end_drawers
 from cloudify.server.discovery import load_plugins
@@ -38,6 +40,9 @@ from cloudify.server.object_names import is_object
 from cloudify.server.objects import load_objects
 from cloudify.server.watcher import Watcher
 from cloudify.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from cloudify.compute.service import Service
 
 LOGGED_IDS = 12
 """Most ids in one line of the log."""
@@ -62,6 +67,8 @@ class Server:
         More plugins, beside those that are found by their entry points: providers of datasets, for example.
     tokens
         Where tokens are kept; by default those of a plugin that has some.
+    runs_engine
+        Whether this process runs jobs, from the first one on; else another does.
 
     Raises
     ------
@@ -79,6 +86,7 @@ class Server:
         objects: Datasets | None = None,
         plugins: Iterable[Plugin] = (),
         tokens: Tokens | None = None,
+        runs_engine: bool = True,
     ) -> None:
         self.settings = settings if settings is not None else load_settings()
         objects = dict(objects or {})
@@ -95,6 +103,7 @@ class Server:
         self._splits = Splits(self.settings)
         self.standing = Standing(self._splits.of(said))
         self._log_faults(self.catalog.faults)
+        self.compute = Compute(self.settings, runs_engine=runs_engine)
         self.said = said
         """What the targets said when they were read last, as they said it."""
         self.when_adopted: Callable[[Catalog], None] = _ignore
@@ -106,13 +115,14 @@ class Server:
             check_s=self.settings.token_check_s,
             timeout_s=self.settings.remote_timeout_s,
             settings=self.settings,
+            beyond=self.compute.entry,
         )
         self.summaries = Summaries(self.settings.data_dir / "summaries")
         self.summary_pass = SummaryPass(self.shelf, self.summaries, self.settings)
         self.meters = Meters()
         parts = {
             "settings": self.settings, "shelf": self.shelf, "standing": self.standing, "summaries": self.summaries,
-            "meters": self.meters,
+            "meters": self.meters, "compute": self.compute,
         }  # fmt: skip
         found, self.report = load_plugins(parts | {"title": self.catalog.title})
         app_kws = {
@@ -127,7 +137,7 @@ class Server:
         self.app = self._wrap()
 
     @classmethod
-    def of_targets(cls, targets: Iterable[str], *, settings: Settings) -> "Server":
+    def of_targets(cls, targets: Iterable[str], *, settings: Settings, runs_engine: bool = True) -> "Server":
         """Make a server of what the command line names: files, folders, URLs, catalogs, objects of host scripts.
 
         Raises
@@ -138,7 +148,13 @@ class Server:
         targets = list(targets)
         objects = load_objects(target for target in targets if is_object(target))
         others = [target for target in targets if not is_object(target)]
-        return cls(Survey(others, reserved=objects, settings=settings), settings=settings, objects=objects)
+        survey = Survey(others, reserved=objects, settings=settings)
+        return cls(survey, settings=settings, objects=objects, runs_engine=runs_engine)
+
+    @property
+    def service(self) -> "Service":
+        """Jobs, and their engine."""
+        return self.compute.service
 
     @property
     def catalog(self) -> Catalog:
@@ -175,6 +191,7 @@ class Server:
             yield
         finally:
             self.watcher.stop()
+            self.compute.close()
             end_drawers()  # a request that still waits for its picture would hold up the end
 
     def serve(self) -> None:

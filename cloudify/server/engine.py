@@ -4,6 +4,7 @@ It is told on its standard input what a worker is told, an `Order` and then cata
 """
 
 import json
+import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from cloudify.server.orders import Order, read_catalog
 
 def main() -> None:
     """Run jobs until told to end."""
-    lines = iter(sys.stdin.buffer)
+    lines = iter(os.fdopen(os.dup(0), "rb"))  # not that of `sys`: a thread that waits in it would hold up the end
     order = Order.read(next(lines))
     sys.argv = list(order.argv)
     set_up_logs(order.settings, worker=order.number)
@@ -36,7 +37,8 @@ def _run(order: Order, first: bytes, lines: Iterator[bytes], stop: Event) -> Non
     from cloudify.server.app import Server  # noqa: PLC0415  # the science stack: a signal ends this process before, too
     from cloudify.server.objects import load_objects  # noqa: PLC0415
 
-    server = Server(read_catalog(json.loads(first)), settings=order.settings, objects=load_objects(order.objects))
+    catalog, objects = read_catalog(json.loads(first)), load_objects(order.objects)
+    server = Server(catalog, settings=order.settings, objects=objects, runs_engine=False)
 
     def follow() -> None:
         for line in lines:

@@ -58,7 +58,8 @@ def _serve(channel: Channel, order: Order, said: "_Said", sock: socket) -> None:
 
         objects = load_objects(order.objects)
         channel.report(loaded=list(objects))
-        server = Server(read_catalog(said.catalogs.get()), settings=order.settings, objects=objects)
+        catalog = read_catalog(said.catalogs.get())
+        server = Server(catalog, settings=order.settings, objects=objects, runs_engine=False)
     Thread(target=_follow, args=(said.catalogs, server), name="cloudify-orders", daemon=True).start()
     counts = _Counts(channel, server.meters, said.sums, order.number)
     server.meters.all = counts.all

@@ -65,7 +65,9 @@ def test_the_first_failure_ends_a_job_that_stops_and_names_its_slice() -> None:
 
 
 def test_a_job_that_skips_ends_with_a_gap() -> None:
-    job, effects = live(made(total=2, on_error="skip"), Began(at=1.0), SliceFailed(at=2.0, number=1, failure=WRONG), done(2))
+    job, effects = live(
+        made(total=2, on_error="skip"), Began(at=1.0), SliceFailed(at=2.0, number=1, failure=WRONG), done(2)
+    )
 
     assert (job.state, job.done, job.failed) == ("running", 1, 1)
     assert isinstance(effects[-1], Assemble)

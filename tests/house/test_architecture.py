@@ -15,8 +15,10 @@ PROJECT = Path(__file__).parents[2]
 PACKAGE = PROJECT / "cloudify"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
-BROAD_EXCEPTS = {"server/discovery.py", "server/failures.py", "http/bytes.py"}
-"""docs/decisions/0008."""
+BROAD_EXCEPTS = {"server/discovery.py", "server/failures.py", "http/bytes.py", "compute/child/inside/runner.py"}
+"""docs/decisions/0008, 0027."""
+RUNS_FUNCTIONS = "compute/child/inside/runner.py"
+"""Inside a process of its own, which is what that process is for."""
 LINES = 300
 
 
@@ -66,7 +68,7 @@ def test_a_planted_violation_is_reported(copy: Path, module: str, line: str, bro
     assert f"{broken} BROKEN" in said or "stray" in said
 
 
-def test_everything_is_caught_in_three_places_only() -> None:
+def test_everything_is_caught_in_four_places_only() -> None:
     found = set()
     for path in MODULES:
         for node in ast.walk(tree(path)):
@@ -88,7 +90,8 @@ def test_nothing_is_evaluated_or_unpickled() -> None:
         for node in ast.walk(tree(path)):
             if isinstance(node, ast.Call):
                 called = ast.unparse(node.func)
-                assert called not in {"eval", "exec", "compile"}, path
+                if path != PACKAGE / RUNS_FUNCTIONS:
+                    assert called not in {"eval", "exec", "compile"}, path
                 assert not re.search(r"(pickle|marshal|shelve)\.", called), path
                 assert not any(word.arg == "allow_pickle" for word in node.keywords), path
 

@@ -78,16 +78,21 @@ def end_kin(pid: int, mark: str) -> None:
 
     The mark finds those that left both; one that left it, too, is not found.
     """
-    with suppress(ProcessLookupError):
-        os.killpg(pid, signal.SIGKILL)
+    end_group(pid)
     for _ in range(ROUNDS):
         beings = take_census()
         pids = {being.pid for being in beings} & (kin_of(pid, beings) | set(_marked(beings, mark)))
         if not pids:
             return
         for one in pids:
-            with suppress(ProcessLookupError):
+            with suppress(ProcessLookupError, PermissionError):
                 os.kill(one, signal.SIGKILL)
+
+
+def end_group(pid: int) -> None:
+    """End a process, and those of its group."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGKILL)
 
 
 def _marked(beings: list[Being], mark: str) -> Iterator[int]:

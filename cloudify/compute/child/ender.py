@@ -1,10 +1,13 @@
 """Ends processes beside those who used them: what they started has to be found, and their folders may be large."""
 
+import logging
 from collections.abc import Callable
 from queue import Empty, Queue
 from threading import Lock, Thread
 
 from cloudify.compute.child.process import Process
+
+log = logging.getLogger(__name__)
 
 
 class Ender:
@@ -39,7 +42,7 @@ class Ender:
             if not is_late:
                 self._given.put(process)
         if is_late:
-            process.end()
+            _end(process)
         else:
             self.start()
 
@@ -61,4 +64,11 @@ class Ender:
                 continue
             if process is None:
                 return
-            process.end()
+            _end(process)
+
+
+def _end(process: Process) -> None:
+    try:
+        process.end()
+    except OSError as error:
+        log.warning("something is left of a process that ran a function", extra={"why": str(error)})

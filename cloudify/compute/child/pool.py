@@ -140,17 +140,17 @@ class Children:
                 return lease.process
         try:
             process = self._spares.take()
+            with self._changed:
+                lease.process = process
+            lease.check()
+            process.wait_until_ready()
+            process.assign(lease.order)
         except (OSError, RuntimeError) as error:
             lease.check()
             reason = f"no process that runs functions can be started ({error})"
             raise BrokenError("worker-lost", reason) from error
         finally:
-            self._spares.fill()
-        with self._changed:
-            lease.process = process
-        lease.check()
-        process.wait_until_ready()
-        process.assign(lease.order)
+            self._spares.fill()  # only now: to start takes the processor from the one that is waited for
         return process
 
     def drop(self, lease: "_Lease") -> None:
@@ -173,11 +173,12 @@ class Children:
     def _has_kept(self, lease: "_Lease") -> bool:
         """Give a lease a process that served the same before, if there is one."""
         lease.check()
-        for kept in self._idle:
-            if kept.key == lease.key:
-                self._idle.remove(kept)
+        for kept in [kept for kept in self._idle if kept.key == lease.key]:
+            self._idle.remove(kept)
+            if kept.process.is_alive:
                 lease.process = kept.process
                 return True
+            self._let_go(kept.process)
         return False
 
     def _has_room(self) -> bool:

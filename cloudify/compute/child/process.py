@@ -18,7 +18,7 @@ from time import monotonic
 
 import numpy as np
 
-from cloudify.compute.child.census import end_kin
+from cloudify.compute.child.census import end_group, end_kin
 from cloudify.compute.child.inside.arrays import UnfitError
 from cloudify.compute.child.inside.channel import READ_NBYTES, Frame, Frames, encode
 from cloudify.compute.child.inside.packing import File, Plain, pack
@@ -138,8 +138,7 @@ class Process:
     def kill(self, failure: Failure) -> None:
         """End it at once, from any thread; the one that waits for it is told of `failure`."""
         self._failure = failure
-        with suppress(ProcessLookupError):
-            os.killpg(self.pid, signal.SIGKILL)
+        end_group(self.pid)
 
     def end(self) -> None:
         """End it with all that it started, and remove all that is of it."""
@@ -181,7 +180,7 @@ class Process:
         UnfitError
             If it is none.
         """
-        if not isinstance(nbytes, int) or not 0 < nbytes <= self._out.view.nbytes:
+        if type(nbytes) is not int or not 0 < nbytes <= self._out.view.nbytes:
             raise UnfitError("what came back is said to have an impossible size")
         copy = np.empty(nbytes, np.uint8)
         copy[:] = self._out.view[:nbytes]
@@ -286,7 +285,7 @@ class Process:
 
 def remove_tree(folder: Path) -> None:
     """Remove a folder, however deep somebody made it."""
-    try:
+    with suppress(RecursionError):
         shutil.rmtree(folder, ignore_errors=True)
-    except RecursionError:
+    if folder.exists():
         subprocess.run(["/bin/rm", "-rf", "--", folder], check=False)  # noqa: S603  # of our own making

@@ -21,9 +21,9 @@ Role: TypeAlias = Literal["main", "combine"]
 Input: TypeAlias = Value | Returned | str | tuple[Value | Returned, Value | Returned]
 OnEmitted: TypeAlias = Callable[[Sequence[Emitted | Progress]], None]
 
-_TOLD = {"user-error", "memory-limit", "disk-limit", "invalid-result", "result-too-large"}
+_TOLD = ("user-error", "memory-limit", "disk-limit", "invalid-result", "result-too-large")
 """Reasons that a process knows itself."""
-_HARMLESS = {"user-error", "result-too-large"}
+_HARMLESS = ("user-error", "result-too-large")
 """Of those, the ones after which it goes on."""
 _MOST_NBYTES = 2.0**50
 
@@ -72,7 +72,7 @@ class Talk:
             said = [one for one in map(self._understood, heard) if one is not None]
             if said:
                 self._on_emitted(said)
-            answers = [one for one in heard if one.get("op") not in {"emit", "progress"}]
+            answers = [one for one in heard if one.get("op") not in ("emit", "progress")]
             if answers:
                 return self._answer(answers[0], expected)
 

@@ -1,5 +1,6 @@
 """All that is kept, in a folder elsewhere."""
 
+from contextlib import suppress
 from pathlib import Path
 from secrets import token_hex
 
@@ -21,6 +22,8 @@ def back_up(database: Database, blobs: Blobs, to: Path) -> None:
     """
     folder = to.parent
     temporary = folder / f"{TEMPORARY}{token_hex(12)}"
+    if to.with_name(f"{to.name}-wal").exists():
+        raise UsageError(f"a server uses {folder}, or was killed while it did; back up to another folder")
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         sweep(folder)
@@ -36,4 +39,5 @@ def back_up(database: Database, blobs: Blobs, to: Path) -> None:
     except StoreUnavailableError as error:
         raise UsageError(f"the backup to {folder} has failed: {error}") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink()

@@ -43,6 +43,8 @@ class Jobs(Found, Slices, Outputs, Retention):
         plan: str,
         inputs: Iterable[str] = (),
         idempotency: Idempotency | None = None,
+        *,
+        template: str = "",
     ) -> Job:
         """Add a job; returns it, or the one that the same request has made before.
 
@@ -52,6 +54,8 @@ class Jobs(Found, Slices, Outputs, Retention):
             JSON of each slice from the first on, where slices are given data.
         idempotency
             By what to know the same request of this owner, within a day.
+        template
+            JSON: what results look like, if the first of them is not to tell.
 
         Raises
         ------
@@ -63,7 +67,7 @@ class Jobs(Found, Slices, Outputs, Retention):
                 self._database.backend.lock(connection, f"cloudify {job.owner} {idempotency.key}")
                 if first := _first(connection, job, idempotency):
                     return first
-            made = {"hidden": False, "pruned": False, "last_seq": 0, "request": request, "plan": plan, "template": ""}
+            made = {"hidden": False, "pruned": False, "last_seq": 0, "request": request, "plan": plan, "template": template}
             insert = _jobs.insert().values(job_values(job) | made).returning(_jobs.c.serial)
             locked = Locked(connection.execute(insert).scalar_one(), job, 0)
             self._give(connection, locked.serial, inputs, 1)

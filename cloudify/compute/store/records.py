@@ -1,10 +1,8 @@
 """What the store hands out, as plain values."""
 
 from dataclasses import dataclass
-from hmac import compare_digest
 from typing import Generic, Literal, TypeVar
 
-from cloudify.compute.store.token_text import digest_of
 from cloudify.model.function import Function
 from cloudify.model.job import Failure, Job
 
@@ -84,27 +82,6 @@ class Event:
     """JSON."""
     is_emitted: bool
     """Whether the function said it, and not the server."""
-
-
-@dataclass(frozen=True, slots=True)
-class Token:
-    """What is kept of a token: never its text."""
-
-    id: str
-    user: str
-    scopes: frozenset[str]
-    datasets: frozenset[str] | None
-    """Ids that it is good for; None: it takes nothing away."""
-    created: float
-    expires: float | None
-    last_used: float | None
-    """To the minute."""
-    revoked: float | None
-    digest: bytes
-
-    def is_text(self, text: str) -> bool:
-        """Whether this is its text, in a time that does not depend on how much of it is right."""
-        return compare_digest(self.digest, digest_of(text))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,7 @@ from sqlalchemy import Row, select, update
 
 from cloudify.compute.store import schema
 from cloudify.compute.store.database import Database
-from cloudify.compute.store.records import Token
-from cloudify.compute.store.token_text import digest_of, make_text
+from cloudify.model.token import StoredToken, new_token
 
 NOTED_S = 60.0
 """How exactly it is known when a token was last used: writing that down for every request would cost more than most."""
@@ -36,10 +35,10 @@ class Tokens:
         datasets
             Ids of the only datasets that it is good for; None: it takes nothing away.
         """
-        token_id, text = make_text()
+        text, token_id, digest = new_token()
         values = {
             "id": token_id,
-            "digest": digest_of(text),
+            "digest": bytes.fromhex(digest),
             "user": user,
             "scopes": json.dumps(sorted(set(scopes))),
             "datasets": None if datasets is None else json.dumps(sorted(set(datasets))),
@@ -50,13 +49,13 @@ class Tokens:
             connection.execute(_tokens.insert().values(values))
         return text
 
-    def find(self, token_id: str) -> Token | None:
+    def find(self, token_id: str) -> StoredToken | None:
         """Return a token, also one that was revoked or is too old."""
         with self._database.reading() as connection:
             row = connection.execute(select(_tokens).where(_tokens.c.id == token_id)).first()
         return None if row is None else _token_of(row)
 
-    def list(self) -> tuple[Token, ...]:
+    def list(self) -> tuple[StoredToken, ...]:
         """Return all tokens, the oldest first."""
         with self._database.reading() as connection:
             rows = connection.execute(select(_tokens).order_by(_tokens.c.created, _tokens.c.id)).all()
@@ -69,23 +68,23 @@ class Tokens:
             connection.execute(update(_tokens).where(mine, _tokens.c.revoked.is_(None)).values(revoked=time()))
             return connection.execute(select(_tokens.c.id).where(mine)).first() is not None
 
-    def note_use(self, token: Token, at: float) -> None:
+    def note_use(self, token: StoredToken, at: float) -> None:
         """Take note that a token was used, if that was not done within the last minute."""
-        if token.last_used is not None and at - token.last_used < NOTED_S:
+        if token.used_at is not None and at - token.used_at < NOTED_S:
             return
         with self._database.writing() as connection:
             connection.execute(update(_tokens).where(_tokens.c.id == token.id).values(last_used=at))
 
 
-def _token_of(row: Row[*tuple[Any, ...]]) -> Token:
-    return Token(
+def _token_of(row: Row[*tuple[Any, ...]]) -> StoredToken:
+    return StoredToken(
         id=row.id,
+        digest=row.digest.hex(),
         user=row.user,
         scopes=frozenset(json.loads(row.scopes)),
-        datasets=None if row.datasets is None else frozenset(json.loads(row.datasets)),
-        created=row.created,
-        expires=row.expires,
-        last_used=row.last_used,
-        revoked=row.revoked,
-        digest=row.digest,
+        expires_at=row.expires,
+        is_revoked=row.revoked is not None,
+        datasets=None if row.datasets is None else tuple(json.loads(row.datasets)),
+        created_at=row.created,
+        used_at=row.last_used,
     )

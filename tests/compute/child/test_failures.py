@@ -12,7 +12,6 @@ import xarray as xr
 from playing import MIB, is_gone, play, scenes, until
 
 from cloudify.compute.child.child import Child
-from cloudify.compute.child.pool import Children
 from cloudify.compute.child.returned import Limits, Plain, SliceFailedError
 from cloudify.model.function import Function
 
@@ -76,7 +75,10 @@ def test_arguments_that_a_function_does_not_take_are_its_error(child: Child) -> 
         ("import nowhere\ndef f(x):\n    return x\n", "ModuleNotFoundError: No module named 'nowhere'"),
         ("def f(x):\n    return x\ndel f\n", "KeyError: 'f'"),
         ("1 / 0\ndef f(x):\n    return x\n", "ZeroDivisionError: division by zero"),
-        ("import cloudify.datasets\ndef f(x):\n    return x\n", "ModuleNotFoundError: No module named 'cloudify.datasets'"),
+        (
+            "import cloudify.datasets\ndef f(x):\n    return x\n",
+            "ModuleNotFoundError: No module named 'cloudify.datasets'",
+        ),
     ],
 )
 def test_a_source_that_cannot_be_loaded_is_the_error_of_its_user(make: Any, source: str, message: str) -> None:
@@ -99,7 +101,7 @@ def test_an_invalid_result_ends_its_process_and_the_next_run_has_another(make: A
         until(lambda: is_gone(pid))
 
 
-def test_objects_in_an_array_are_an_invalid_result(large: Child, full: Children) -> None:
+def test_objects_in_an_array_are_an_invalid_result(large: Child) -> None:
     error = failed(large, "objects", xr.Dataset())
     assert error.failure.reason == "invalid-result"
     assert "'when' holds Python objects (NoneType, int)" in error.failure.message
@@ -117,7 +119,9 @@ def test_a_result_beyond_the_slot_is_too_large_and_the_process_goes_on(make: Any
         pid = pid_of(child)
         failure = failed(child, "huge", args={"nbytes": 16 * MIB}).failure
         assert failure.reason == "result-too-large"
-        assert re.match(r"the result takes 16777\d+ bytes, more than the \d+ that one may: choose smaller", failure.message)
+        assert re.match(
+            r"the result takes 16777\d+ bytes, more than the \d+ that one may: choose smaller", failure.message
+        )
         assert pid_of(child) == pid
 
 
@@ -232,7 +236,7 @@ def test_a_function_that_returns_twice_by_a_fork_returns_once(child: Child) -> N
     assert play(child, "same").value == Plain("1")
 
 
-def test_a_daemon_of_a_function_ends_with_its_process(make: Any, tmp_path: Path) -> None:
+def test_a_daemon_of_a_function_ends_with_its_process(make: Any) -> None:
     """In a session of its own, of no parent (A-08); it is found by its environment."""
     with make().child("ada", "j", scenes(), Limits(wall_s=10)) as child:
         pid = int(play(child, "daemon", args={"name": "pid"}).value.json.strip('"'))  # type: ignore[union-attr]

@@ -12,7 +12,7 @@ import xarray as xr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
-from playing import play, scenes
+from playing import play
 
 from cloudify.compute.child.child import Child
 from cloudify.compute.child.pool import Children
@@ -47,7 +47,11 @@ def rich() -> xr.Dataset:
     """Return a dataset with everything that a file may hold."""
     return xr.Dataset(
         {
-            "t": (("time", "y", "x"), np.arange(12, dtype=">f4").reshape(2, 2, 3), {"units": "K", "valid": np.float32(0.5)}),
+            "t": (
+                ("time", "y", "x"),
+                np.arange(12, dtype=">f4").reshape(2, 2, 3),
+                {"units": "K", "valid": np.float32(0.5)},
+            ),
             "mask": (("y", "x"), np.eye(2, 3, dtype=bool)),
             "phase": ("x", np.array([1j, 2, np.nan])),
             "span": ("time", np.array([1, 2], "m8[s]")),
@@ -84,7 +88,9 @@ def test_a_dataset_comes_back_as_it_went(large: Child) -> None:
 
 
 @pytest.mark.parametrize("name", ["t", "x", None, "a name"])
-def test_an_array_of_a_dataset_comes_back_under_its_name_or_that_of_the_function(large: Child, name: str | None) -> None:
+def test_an_array_of_a_dataset_comes_back_under_its_name_or_that_of_the_function(
+    large: Child, name: str | None
+) -> None:
     """The name may be that of its own coordinate."""
     array = (rich().x if name == "x" else rich().t).rename(name)
     back = play(large, "same", array).value
@@ -169,7 +175,7 @@ def test_two_results_are_combined_by_the_second_function(full: Children) -> None
         assert plain.value == Plain("7")
 
 
-def test_files_of_a_function_lie_in_its_working_directory_and_can_be_imported(lights: Children, folder: Path) -> None:
+def test_files_of_a_function_lie_in_its_working_directory_and_can_be_imported(lights: Children) -> None:
     source = "from pathlib import Path\nimport own\ndef f(x):\n    return own.TEN + len(Path('a/b.txt').read_text())\n"
     function = Function(source, "f", {"own.py": b"TEN = 10\n", "a/b.txt": b"three"})
     with lights.child("ada", "files", function, Limits()) as child:
@@ -186,8 +192,8 @@ def test_state_lives_from_run_to_run_of_one_job(child: Child) -> None:
     assert second == first + 1
 
 
-def test_a_process_has_nothing_of_ours(child: Child, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """security.md 3.3: a clean environment, a session and a folder of its own, and no more descriptors than it needs."""
+def test_a_process_has_nothing_of_ours(child: Child, folder: Path) -> None:
+    """A clean environment, a session and a folder of its own, and no more descriptors than it needs."""
     seen = json.loads(play(child, "where").value.json)  # type: ignore[union-attr]
     home = seen["cwd"]
     assert Path(home).parent == folder
@@ -201,8 +207,11 @@ def test_a_process_has_nothing_of_ours(child: Child, folder: Path, monkeypatch: 
     # standard streams, two for frames, two for memory, two for the meter, and the one that lists them
     assert len(seen["files"]) <= 10
     assert {name for name in seen["cloudify"] if "child.inside" not in name} == {
-        "cloudify", "cloudify.compute", "cloudify.compute.child", "cloudify.slice"
-    }  # fmt: skip
+        "cloudify",
+        "cloudify.compute",
+        "cloudify.compute.child",
+        "cloudify.slice",
+    }
 
 
 def test_usage_counts_the_processor_memory_and_bytes(child: Child) -> None:

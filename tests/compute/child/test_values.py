@@ -46,7 +46,10 @@ class Odd:
         (np.array([1, "a", None], object), "the array holds Python objects (NoneType, int, str)"),
         (np.zeros(2, "i4,f8"), "which is not passed on; convert it by `.astype(...)`"),
         (np.zeros(2, np.longdouble), "the array is of the type float128, which is not passed on"),
-        (np.ma.masked_array([1.0, 2.0], [False, True]), "some of its values are masked: return `value.filled(numpy.nan)`"),
+        (
+            np.ma.masked_array([1.0, 2.0], [False, True]),
+            "some of its values are masked: return `value.filled(numpy.nan)`",
+        ),
         (xr.Dataset({"a": ("x", [object()])}), "'a' holds Python objects (object)"),
         (xr.Dataset({"a": 0}).expand_dims(p=[1], q=[2]).stack(x=["p", "q"]), "'x' holds Python objects (tuple)"),
         (xr.Dataset({1: ("x", [0])}), "names are texts, and 1 is a int"),
@@ -59,7 +62,7 @@ class Odd:
         (np.broadcast_to(np.array("a", object), MOST_OBJECTS + 1), "holds 1048577 objects; 1048576 are passed on"),
     ],
     ids=lambda value: type(value).__name__,
-)  # fmt: skip
+)
 def test_what_cannot_be_passed_on_says_why(tmp_path: Path, returned: object, words: str) -> None:
     with pytest.raises(UnfitError, match=re.escape(words)):
         load(dump(passed_on(returned, "play", tmp_path)))  # type: ignore[arg-type]
@@ -87,7 +90,9 @@ def test_json_that_is_too_deep_is_refused(depth: int) -> None:
         (value,) = value
 
 
-@pytest.mark.parametrize("text", ["NaN", "[1, Infinity]", "1e999", '"\\ud800"', "{", "", "9" * 5000, '{"a": -Infinity}'])
+@pytest.mark.parametrize(
+    "text", ["NaN", "[1, Infinity]", "1e999", '"\\ud800"', "{", "", "9" * 5000, '{"a": -Infinity}']
+)
 def test_json_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(UnfitError, match="it is no JSON"):
         plain_text(text)
@@ -96,10 +101,14 @@ def test_json_that_is_none_is_refused(text: str) -> None:
 @pytest.mark.parametrize(
     "value",
     [
-        Plain('{"a": [1, null, "\\u2603"]}'), np.arange(6).reshape(2, 3), np.array(["a", "bc"]), np.zeros((0, 3)),
-        xr.DataArray([1.0, np.nan], {"x": [1, 2]}, name="x"), xr.Dataset({"t": ("x", ["a", "b"])}, {"x": [1, 2]}, {"a": 1}),
+        Plain('{"a": [1, null, "\\u2603"]}'),
+        np.arange(6).reshape(2, 3),
+        np.array(["a", "bc"]),
+        np.zeros((0, 3)),
+        xr.DataArray([1.0, np.nan], {"x": [1, 2]}, name="x"),
+        xr.Dataset({"t": ("x", ["a", "b"])}, {"x": [1, 2]}, {"a": 1}),
     ],
-)  # fmt: skip
+)
 def test_a_value_is_loaded_as_it_was_dumped(value: Any) -> None:
     again = load(dump(value))
     assert type(again) is type(value)
@@ -137,6 +146,8 @@ def dataset(*variables: Any, attrs: Any = None) -> dict[str, Any]:
 
 F4 = {"type": "<f4", "shape": [2]}
 EIGHT = bytes(8)
+WIDE = '[{"kind": "plain"}]'.encode("utf-16")
+UTF_16 = len(WIDE).to_bytes(8, "little") + WIDE + bytes(64)
 LIES = {
     "nothing": b"",
     "short": b"\x01\x00",
@@ -144,9 +155,9 @@ LIES = {
     "length of all": lie(array(), length=10**6, body=EIGHT),
     "no json": b"\x04" + bytes(7) + b"{{{{" + bytes(64),
     "not utf-8": b"\x04" + bytes(7) + b"\xff\xfe\xfd\xfc" + bytes(64),
-    "utf-16": (lambda text: len(text).to_bytes(8, "little") + text + bytes(64))('[{"kind": "plain"}]'.encode("utf-16")),
+    "utf-16": UTF_16,
     "deep": b"\xa0\x86\x01" + bytes(5) + b"[" * 100_000,
-    "no list": lie({"a": 1}) [:8] + b'{"a": 1}',
+    "no list": lie({"a": 1})[:8] + b'{"a": 1}',
     "no value": lie([]),
     "two values": lie(array(), array(), body=bytes(256)),
     "number": lie([7]),
@@ -172,20 +183,27 @@ LIES = {
     "beyond unicode": lie(array("<U1", [1]), body=b"\xff\xff\xff\xff"),
     "beyond unicode, big": lie(array(">U1", [1]), body=b"\xff\xff\xff\xff"),
     "texts": lie(array("texts", [1]), body=(2**62).to_bytes(8, "little") + bytes(56)),
-    "texts, negative": lie(array("texts", [2]), body=(2).to_bytes(8, "little") + (-1).to_bytes(8, "little", signed=True) + bytes(112)),
+    "texts, negative": lie(
+        array("texts", [2]), body=(2).to_bytes(8, "little") + (-1).to_bytes(8, "little", signed=True) + bytes(112)
+    ),
     "texts, not utf-8": lie(array("texts", [1]), body=(1).to_bytes(8, "little") + bytes(56) + b"\xff"),
     "too many texts": lie(array("texts", [2**20 + 1]), body=bytes(2**23 + 64)),
     "too many dates": lie(array("dates", [2**20 + 1]), body=bytes(2**23 + 64)),
-    "dates": lie({"kind": "array", "of": {"type": "dates", "shape": [1], "calendar": "mayan", "has_year_zero": True}}, body=EIGHT),
+    "dates": lie(
+        {"kind": "array", "of": {"type": "dates", "shape": [1], "calendar": "mayan", "has_year_zero": True}}, body=EIGHT
+    ),
     "no variables": lie({"kind": "dataset"}),
     "variables": lie({"kind": "dataset", "variables": {"a": 1}}),
     "variable": lie(dataset(["a", ["x"], F4]), body=EIGHT),
     "twice": lie(dataset(["a", ["x"], F4, {}, False], ["a", ["x"], F4, {}, False]), body=bytes(128)),
     "dimension twice": lie(dataset(["a", ["x", "x"], {"type": "<f4", "shape": [1, 2]}, {}, False]), body=EIGHT),
-    "sizes": lie(dataset(["a", ["x"], F4, {}, False], ["b", ["x"], {"type": "<f4", "shape": [1]}, {}, False]), body=bytes(128)),
+    "sizes": lie(
+        dataset(["a", ["x"], F4, {}, False], ["b", ["x"], {"type": "<f4", "shape": [1]}, {}, False]), body=bytes(128)
+    ),
     "dimensions": lie(dataset(["a", ["x", "y"], F4, {}, False]), body=EIGHT),
     "dimension of its name": lie(
-        dataset(["x", ["x", "y"], {"type": "<f4", "shape": [2, 1]}, {}, False], ["a", ["x"], F4, {}, False]), body=bytes(128)
+        dataset(["x", ["x", "y"], {"type": "<f4", "shape": [2, 1]}, {}, False], ["a", ["x"], F4, {}, False]),
+        body=bytes(128),
     ),
     "attributes": lie(dataset(["a", ["x"], F4, [1, 2], False]), body=EIGHT),
     "no attributes": lie(dataset(["a", ["x"], F4, None, False]), body=EIGHT),
@@ -197,13 +215,15 @@ LIES = {
     "attribute that is none": lie(dataset(attrs={"a": "\ud800"})),
     "long name": lie(dataset(["a" * 300, ["x"], F4, {}, False]), body=EIGHT),
     "itself": lie({"kind": "dataarray", "name": "a", "variables": []}),
-    "name of an array": lie({"kind": "dataarray", "name": "a/b", "variables": [["\0", ["x"], F4, {}, False]]}, body=EIGHT),
+    "name of an array": lie(
+        {"kind": "dataarray", "name": "a/b", "variables": [["\0", ["x"], F4, {}, False]]}, body=EIGHT
+    ),
     "plain": lie({"kind": "plain", "of": {"type": "|u1", "shape": [3]}}, body=b"NaN"),
     "plain, not utf-8": lie({"kind": "plain", "of": {"type": "|u1", "shape": [3]}}, body=b'"\xff"'),
     "file": lie({"kind": "file", "name": "../a", "of": {"type": "|u1", "shape": [3]}}, body=b"abc"),
     "file without a name": lie({"kind": "file", "name": None, "of": {"type": "|u1", "shape": [3]}}, body=b"abc"),
     "file of dots": lie({"kind": "file", "name": "..", "of": {"type": "|u1", "shape": [3]}}, body=b"abc"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("data", LIES.values(), ids=list(LIES))

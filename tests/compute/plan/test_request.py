@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cloudify.compute.cells import Axis
-from cloudify.compute.plan import DataPlan, Plan
+from cloudify.compute.plan import Plan
 from cloudify.compute.pools import Pool, SliceLimits
-from cloudify.compute.request import INPUTS, MapRequest, read_map, read_more
+from cloudify.compute.request import INPUTS, MapRequest, read_map
 from cloudify.errors import BadInputError, UnknownPoolError
 from cloudify.model.function import Function
 
@@ -198,17 +198,6 @@ def test_anything_else_is_a_failure_that_was_foreseen(base: dict[str, Any], name
     assert again == replace(request, data=None if request.data is None else ())
 
 
-def test_slices_are_added_to_open_jobs_over_what_these_are_over() -> None:
-    plan = Plan((Axis("time", 10, 4), Axis("x", 4, 4)), ("v",), 2)
-    assert read_more({"regions": [{"time": [4, 8]}, {"x": [0, 4], "time": [8, 10]}]}, plan) == ["2", "3"]
-    assert read_more({"data": [{"a": 1}, "b"]}, DataPlan(0)) == ['{"a":1}', '"b"']
-    for body, over in (({"data": [1]}, plan), ({"regions": []}, DataPlan(1)), ({}, plan)):
-        with pytest.raises(BadInputError, match="the job is over a"):
-            read_more(body, over)
-    with pytest.raises(BadInputError, match="expected a JSON object"):
-        read_more({"regions": [5]}, plan)
-
-
 REGIONS = {
     '{"time": [5, 7]}': 'a part of the cell {"time": [4, 8], "x": [0, 4]}',
     '{"time": [2, 9]}': 'reaches from {"time": [0, 4], "x": [0, 4]} to {"time": [8, 10], "x": [0, 4]}',
@@ -224,6 +213,7 @@ REGIONS = {
 @pytest.mark.parametrize("region", REGIONS)
 def test_a_region_that_is_no_cell_is_told_the_cell_it_lies_in(region: str) -> None:
     plan = Plan((Axis("time", 10, 4), Axis("x", 4, 4)), ("v",), 2)
+    assert plan.number_of({"time": [4, 8]}) == 2
     with pytest.raises(BadInputError, match="regions") as caught:
         plan.number_of(json.loads(region))
     assert REGIONS[region] in str(caught.value)

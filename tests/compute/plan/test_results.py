@@ -2,20 +2,25 @@
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import cftime
+import iris_sample_data
 import numpy as np
 import pytest
 import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cloudify.datasets.open import open_entry
 from cloudify.datasets.opened import Opened
+from cloudify.model.entry import Entry
 
 Open = Callable[[str], Opened]
 Decode = Callable[..., xr.Dataset]
 Made = Callable[[xr.Dataset | xr.DataTree], Opened]
+IRIS = Path(iris_sample_data.__file__).parent / "sample_data"
 Run = Any
 """The runner of conftest."""
 
@@ -75,6 +80,15 @@ def test_awkward_kinds_keep_their_coordinates(
     assert out.f.attrs.get("grid_mapping") == pointer
     if pointer:
         assert out[pointer].attrs["grid_mapping_name"] == "rotated_latitude_longitude"
+
+
+@pytest.mark.parametrize("path", sorted(IRIS.rglob("*.nc")), ids=lambda path: path.stem)
+def test_a_block_returned_as_it_is_gives_back_the_file(run: Run, path: Path) -> None:
+    ds = xr.open_dataset(path, engine="netcdf4", chunks=None)
+    out = run(open_entry(Entry("file", "netcdf", str(path)), timeout_s=10), lambda block: block)
+    assert len(set(out.variables) & set(ds.variables)) > 1
+    for name in set(out.variables) & set(ds.variables):
+        assert out[name].variable.equals(ds[name].variable), name
 
 
 def test_a_moving_mean_over_blocks_with_overlap_is_that_of_the_whole(run: Run, opened: Open, decoded: Decode) -> None:
@@ -149,6 +163,20 @@ def test_one_variable_keeps_a_dimension_that_another_reduces(run: Run, made: Mad
     assert out.attrs == {"title": "both"}
     alike = run(made(ds), both, chunks={"t": 1})  # then the two have the same elements
     assert alike["mean"].dims == alike["anomaly"].dims == ("t", "x")
+
+
+def test_what_lacked_a_dimension_and_comes_back_as_it_was_lacks_it_in_the_result(run: Run, made: Made) -> None:
+    """So that a function may add a variable to its block, and return that."""
+    ds = xr.Dataset(
+        {"v": (("t", "x"), np.arange(12.0).reshape(3, 4)), "mask": ("x", [1.0, np.nan, 3.0, 4.0]), "s": ((), 5)},
+        {"t": [7, 8, 9]},
+    )
+    out = run(made(ds), lambda block: block.assign(twice=block.v * 2), chunks={"t": 1, "x": 3})
+    xr.testing.assert_equal(out, ds.assign(twice=ds.v * 2))
+    assert run.stored.keys() >= {"mask/c/0", "mask/c/1", "s/c"}
+    xr.testing.assert_equal(run(made(ds), lambda block: block * 2, chunks={"t": 3}), ds * 2)  # one slice along it
+    changed = run(made(ds), lambda block: block * 2, chunks={"t": 1})  # else each slice has its own
+    np.testing.assert_array_equal(changed["mask"], [ds["mask"] * 2] * 3)
 
 
 def test_a_reduced_dimension_may_be_left_with_one_element(run: Run, made: Made) -> None:

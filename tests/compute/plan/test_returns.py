@@ -147,6 +147,19 @@ def test_a_new_dimension_keeps_its_size_and_its_labels(slices: Slices) -> None:
         slices.fit(template, result(3, 1.5), 2)
 
 
+def test_what_came_back_as_it_was_may_not_come_back_changed(made: Made, plan_of: PlanOf) -> None:
+    opened = made(DS.assign(mask=("x", [1.0, 0.0, 1.0, 1.0])))
+    plan = plan_of(opened, chunks={"t": 2})
+    first, second = (Reader(opened, plan).block(number) for number in (1, 2))
+    template = template_of(first, plan, 1, "f", block=first)
+    assert template == template_of(first, plan, 1, "f", block=first)
+    assert "mask" not in {part.variable for part in fit(second, template, plan, 2, block=second)}  # the first wrote it
+    with pytest.raises(InvalidResultError, match="'mask' came back changed, while the first slice left it as it was"):
+        fit(second.assign(mask=second["mask"] + 1), template, plan, 2, block=second)
+    given = read_template(template.to_json(), plan)
+    assert given.fields == template.fields
+
+
 def test_one_kind_of_result_is_not_another(slices: Slices, plain: Any, file: Any) -> None:
     values = {"an array": np.zeros((2, 4)), "a plain value": plain("1"), "a file": file("a", b"")}
     for expected, one in values.items():

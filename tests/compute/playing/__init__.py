@@ -1,7 +1,6 @@
 """Functions for tests of the processes that run them, and how they are run there."""
 
 import json
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -41,7 +40,7 @@ def is_gone(pid: int) -> bool:
 
 
 def descriptors() -> int:
-    return len(os.listdir("/proc/self/fd"))
+    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 def play(child: Child, do: str, value: Any = "1", **rest: Any) -> Returned:

@@ -63,10 +63,17 @@ def do_file(block, nbytes):
 
 def do_where(block):
     return {
-        "cwd": os.getcwd(), "env": dict(os.environ), "files": sorted(os.listdir("/proc/self/fd")),
-        "argv": sys.argv, "path": sys.path, "flags": sys.flags.isolated, "pid": os.getpid(), "sid": os.getsid(0),
-        "cloudify": sorted(name for name in sys.modules if name.startswith("cloudify")), "input": sys.stdin.read(),
-    }  # fmt: skip
+        "cwd": os.getcwd(),
+        "env": dict(os.environ),
+        "files": sorted(os.listdir("/proc/self/fd")),
+        "argv": sys.argv,
+        "path": sys.path,
+        "flags": sys.flags.isolated,
+        "pid": os.getpid(),
+        "sid": os.getsid(0),
+        "cloudify": sorted(name for name in sys.modules if name.startswith("cloudify")),
+        "input": sys.stdin.read(),
+    }
 
 
 def do_slice(block):
@@ -171,8 +178,9 @@ def do_progress(block):
 def do_emit_odd(block, of):
     told = []
     for kind, payload in {
-        "type": [("a\nb", 1), ("", 1), ("x" * 65, 1), (1j, 1)], "payload": [("a", float("nan")), ("a", {1}), ("a", "x" * 2**17)],
-    }[of]:  # fmt: skip
+        "type": [("a\nb", 1), ("", 1), ("x" * 65, 1), (1j, 1)],
+        "payload": [("a", float("nan")), ("a", {1}), ("a", "x" * 2**17)],
+    }[of]:
         try:
             cloudify.slice.emit(kind, payload)
         except ValueError as error:
@@ -193,14 +201,16 @@ def do_emit_late(block):
 
 
 def do_late(block):
-    return state.get("late")
+    return state.get("late", "")
 
 
 def do_burn(block, seconds):
     end = time.process_time() + seconds
     while time.process_time() < end:
         pass
-    subprocess.run([sys.executable, "-S", "-c", f"import time\nwhile time.process_time() < {seconds}: pass"], check=True)
+    subprocess.run(
+        [sys.executable, "-S", "-c", f"import time\nwhile time.process_time() < {seconds}: pass"], check=True
+    )
     return 1
 
 
@@ -221,3 +231,8 @@ def do_inplace(block):
 
 def do_first(block):
     return state["blocks"][0]
+
+
+def do_play(block, do, **args):
+    """Another entry."""
+    return play(block, do, **args)

@@ -32,8 +32,9 @@ def passed_on(returned: object, entry: str, folder: Path) -> object:
     if isinstance(returned, (str, int, float, list, tuple, dict, np.generic)):
         return Plain(as_json(returned, f"the value that {entry}() returned"))
     raise UnfitError(
-        f"{entry}() returned a {type(returned).__qualname__:.100}; it may return an xarray Dataset or DataArray, a numpy array, a number, "
-        "a text, a list or dict of these, bytes, or the pathlib.Path of a file in its working directory"
+        f"{entry}() returned a {type(returned).__qualname__:.100}; it may return an xarray Dataset or DataArray, "
+        "a numpy array, a number, a text, a list or dict of these, bytes, or the pathlib.Path of a file in its working "
+        "directory"
     )
 
 

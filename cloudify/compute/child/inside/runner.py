@@ -54,7 +54,7 @@ class Runner:
         """Do what the frames say until there are no more."""
         work = {"load": self._load, "run": self._call}
         for frame in self._channel.receive():
-            self._run, self._emitted = frame["run"], 0
+            self._run, self._emitted, self._told = frame["run"], 0, 0.0
             self._slice.__dict__.update(number=frame["number"], total=frame["total"])
             self._meter.begin()
             try:
@@ -79,9 +79,9 @@ class Runner:
             self._told = monotonic()
             self._channel.send({"run": self._run, "op": "progress", "fraction": fraction})
 
-    def emit(self, type: str, payload: object = None) -> None:  # noqa: A002  # the word of events
+    def emit(self, type: object, payload: object = None) -> None:  # noqa: A002  # the word of events
         """Add an event to the job."""
-        if not TYPE.fullmatch(str(type)):
+        if not (isinstance(type, str) and TYPE.fullmatch(type)):
             raise ValueError(f"a type of event is 1 to 64 letters, digits and any of _.:/-, and not {type!r:.100}")
         text = as_json(payload, "a payload")
         if len(text) > PAYLOAD_NBYTES:
@@ -175,8 +175,10 @@ class Meter:
     """What is used between two moments: of the processor, by this process and those it waited for, and of memory."""
 
     def __init__(self) -> None:
-        self._status = os.open("/proc/self/status", os.O_RDONLY)
-        self._clear = os.open("/proc/self/clear_refs", os.O_WRONLY)
+        self._status, self._clear = (
+            _opened("/proc/self/status", os.O_RDONLY),
+            _opened("/proc/self/clear_refs", os.O_WRONLY),
+        )
         self._began_s = 0.0
 
     def begin(self) -> None:
@@ -191,6 +193,12 @@ class Meter:
         with contextlib.suppress(OSError, IndexError, ValueError):
             peak_nbytes = 1024 * int(os.pread(self._status, 4096, 0).partition(b"VmHWM:")[2].split()[0])
         return {"cpu_s": _cpu_s() - self._began_s, "peak_nbytes": peak_nbytes}
+
+
+def _opened(path: str, flags: int) -> int:
+    with contextlib.suppress(OSError):  # not every kernel has them
+        return os.open(path, flags)
+    return -1
 
 
 def _cpu_s() -> float:

@@ -1,0 +1,1 @@
+"""OGC API - Processes: what is asked over HTTP in its words, and answered in them."""

@@ -1,0 +1,85 @@
+"""Bodies of JSON: read within a limit, and refused with the reason."""
+
+import json
+import re
+from typing import Any, Final, NoReturn
+
+from starlette.requests import ClientDisconnect, Request
+
+from cloudify.errors import BodyTooLargeError, MalformedBodyError, UnsupportedBodyError
+
+_JSON: Final = re.compile(r"application/(?:[\w.!#$&^-]+\+)?json", re.IGNORECASE)
+
+
+async def read_object(request: Request, limit_nbytes: int, *, may_be_empty: bool = False) -> dict[str, Any]:
+    """Return the JSON object that a request has as its body.
+
+    Parameters
+    ----------
+    may_be_empty
+        Whether no body stands for ``{}``.
+
+    Raises
+    ------
+    UnsupportedBodyError
+        If it says that it is something else.
+    BodyTooLargeError
+        If it is above the limit.
+    MalformedBodyError
+        If it is no JSON object.
+    """
+    given = request.headers.get("content-type", "")
+    is_json = _JSON.fullmatch(given.partition(";")[0].strip()) is not None
+    if not is_json and not (may_be_empty and not given):
+        raise UnsupportedBodyError(given)
+    data = await _read(request, limit_nbytes)
+    if not data and may_be_empty:
+        return {}
+    return parse_object(data)
+
+
+def parse_object(data: bytes) -> dict[str, Any]:
+    """Return a JSON object; NaN and infinities are none.
+
+    Raises
+    ------
+    MalformedBodyError
+        Saying why it is none.
+    """
+    try:
+        value = json.loads(data.decode("utf-8"), parse_constant=_refuse, parse_float=_finite)
+    except RecursionError:
+        raise MalformedBodyError("it is nested too deep") from None
+    except UnicodeDecodeError as error:
+        raise MalformedBodyError(f"the byte {error.start} is no UTF-8") from None
+    except json.JSONDecodeError as error:
+        raise MalformedBodyError(f"{error.msg[:100]}, at line {error.lineno}, column {error.colno}") from None
+    except ValueError as error:  # a number with thousands of digits
+        raise MalformedBodyError(str(error)[:200]) from None
+    if not isinstance(value, dict):
+        raise MalformedBodyError("it is another kind of value")
+    return value
+
+
+async def _read(request: Request, limit_nbytes: int) -> bytes:
+    parts, nbytes = [], 0
+    try:
+        async for part in request.stream():
+            nbytes += len(part)
+            if nbytes > limit_nbytes:
+                raise BodyTooLargeError(limit_nbytes)
+            parts.append(part)
+    except ClientDisconnect:
+        raise MalformedBodyError("the connection was lost before its end") from None
+    return b"".join(parts)
+
+
+def _refuse(text: str) -> NoReturn:
+    raise ValueError(f"{text} is no number of JSON; null or a text says that a value is missing")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if value in {float("inf"), float("-inf")}:
+        raise ValueError(f"{text[:40]} is beyond all numbers that can be kept")
+    return value
