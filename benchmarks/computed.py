@@ -16,7 +16,7 @@ from zarr.codecs import ZstdCodec
 from benchmarks.calls import compare_calls
 from benchmarks.failures import RowError
 from benchmarks.rows import Effort, Outcome, Row, Target
-from cloudify.chunks.encode import Codec
+from cloudify.chunks.codec import Codec
 from cloudify.chunks.hierarchy import Chunk, Hierarchy
 
 CHUNK = (1, 256, 254)

@@ -4,6 +4,7 @@ import asyncio
 import resource
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
@@ -16,12 +17,15 @@ from benchmarks.failures import RowError
 from benchmarks.health import Health
 from benchmarks.keys import read_known
 from benchmarks.mixed import Kind, kinds_of
-from benchmarks.noise import SMALL
-from benchmarks.servers import mixed
+from benchmarks.servers import serve
 from benchmarks.tally import Tally
+from benchmarks.truth import COMPUTED, write_truth
 from benchmarks.wire import Wire
+from cloudify.cli.serve import DEMO
 
 CLIENTS = 1_000
+CHUNK_CACHE_NBYTES = 2**21
+"""Less than there are chunks: many have to be read or computed."""
 FILES = 4 * CLIENTS
 """Descriptors that both sides may need at most."""
 WEIGHTS = {"stored": 35, "metadata": 25, "computed": 20, "absent": 10, "picture": 4, "new picture": 4, "figure": 2}
@@ -41,9 +45,11 @@ def run(seconds: float, seed: int) -> Tally:
     """Have every client ask again as soon as it was answered, for so many seconds."""
     tally = Tally()
     _allow_files()
-    with TemporaryDirectory(prefix="cloudify-bench-") as folder, mixed(SMALL.write(Path(folder))) as server:
+    with TemporaryDirectory(prefix="cloudify-bench-") as folder, ExitStack() as ends:
+        targets = write_truth(Path(folder)).targets
+        server = ends.enter_context(serve(DEMO, *targets, settings={"chunk_cache_nbytes": CHUNK_CACHE_NBYTES}))
         with Wire(server.url) as wire:
-            kinds = [kind for kind in kinds_of(read_known(wire)) if kind.name in WEIGHTS]
+            kinds = [kind for kind in kinds_of(read_known(wire), COMPUTED) if kind.name in WEIGHTS]
         with Health(server.url, tally):
             begun = monotonic()
             taken = asyncio.run(_crowd(server.url, kinds, seconds, seed))

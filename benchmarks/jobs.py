@@ -1,40 +1,44 @@
 """Rows ``job-large``, ``job-small`` and ``job-growth``: a function over every chunk, beside a plain loop.
 
 The loop does the same reads, writes, hashes and fsyncs, with the function called in its own process. What is compared is
-the CPU time of all processes, warm: those that run the function have been started.
+the CPU time of all processes, warm: those that run the function wait when a job begins.
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from time import monotonic, process_time, sleep
 
 import numpy as np
 import psutil
 import zarr
 from zarr.codecs import ZstdCodec
 
-from benchmarks.calls import compare_calls
 from benchmarks.failures import RowError
-from benchmarks.rows import Effort, Figures, Outcome, Row, Target
+from benchmarks.load import Sample
+from benchmarks.rows import Effort, Figures, Outcome, Row, Target, figures_of
 from cloudify import Server
-from cloudify.chunks.encode import Codec
+from cloudify.chunks.codec import Codec
+from cloudify.compute.child.watch import cpu_s
 from cloudify.compute.jobs import Asked
 from cloudify.compute.service import Service
+from cloudify.model.job import Job
 from cloudify.settings import Settings
 
 LOOP, JOB = "plain loop", "cloudify map"
 LARGE, SMALL = (1, 1600, 1600), (1, 64, 64)
 """10 MB and 16 kB of float32."""
-MANY_LARGE, FEW, MANY = 40, 1000, 10_000
+MANY_LARGE, FEW, MANY = 60, 1000, 10_000
 SOURCE = "def double(block):\n    return block['t'] * 2\n"
 CODEC = Codec("zstd")
 LONGEST_S = 600.0
 OWNER = "bench"
 MOST_OVERHEAD_MS = 2.0
+REST_S, LOOK_S = 30.0, 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,23 +62,42 @@ class Field:
         return cls(store, chunks)
 
 
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """What does something to every chunk of a field, and where it leaves what it made."""
+
+    run: Callable[[], object]
+    folder: Path
+    chunks: int
+
+
+class Jobs:
+    """Runs the function over a field as a job, on threads of this process."""
+
+    def __init__(self, field: Field, service: Service, server: Server) -> None:
+        self._field, self._service, self._server = field, service, server
+
+    def submit(self) -> Job:
+        """Begin a job."""
+        inputs = {"dataset": self._field.store.stem, "function": {"source": SOURCE, "entry": "double"}}
+        return self._service.jobs.submit(OWNER, Asked("map", inputs), self._server.shelf.get)
+
+    def run(self) -> None:
+        """Have a job done."""
+        done = self._service.jobs.wait(OWNER, self.submit().id, LONGEST_S).job
+        if (done.state, done.done) != ("successful", self._field.chunks):
+            raise RowError(f"the job is {done.state} with {done.done} of {self._field.chunks} slices: {done.failure}")
+
+
 @contextmanager
-def jobs(field: Field, data_dir: Path) -> Iterator[Callable[[], None]]:
-    """Yield a call that runs the function over a field as a job, on threads of this process."""
-    settings = Settings(unsafe_compute=True, data_dir=data_dir, dask="none", watch=False)
+def jobs(field: Field, data_dir: Path) -> Iterator[Jobs]:
+    """Yield what runs jobs over a field."""
+    settings = Settings.load(unsafe_compute=True, data_dir=data_dir, dask="none", watch=False)
     server = Server(str(field.store), settings=settings)
     service = Service(settings, runs_engine=True)
     service.attach(server.shelf.get)
-    inputs = {"dataset": field.store.stem, "function": {"source": SOURCE, "entry": "double"}}
-
-    def run() -> None:
-        job = service.jobs.submit(OWNER, Asked("map", inputs), server.shelf.get)
-        done = service.jobs.wait(OWNER, job.id, LONGEST_S).job
-        if (done.state, done.done) != ("successful", field.chunks):
-            raise RowError(f"the job is {done.state} with {done.done} of {field.chunks} slices: {done.failure}")
-
     try:
-        yield run
+        yield Jobs(field, service, server)
     finally:
         service.close()
 
@@ -95,7 +118,7 @@ def loop(field: Field, folder: Path) -> Callable[[], None]:
 def large(effort: Effort) -> Outcome:
     """Compare slices of 10 MB."""
     figures = _compare(LARGE, MANY_LARGE, effort)
-    return Outcome(f"`x * 2` over {MANY_LARGE} chunks of {_nbytes(LARGE) / 1e6:.0f} MB; figures of one chunk", figures)
+    return Outcome(f"`x * 2` over {MANY_LARGE} chunks of {_nbytes(LARGE) / 1e6:.0f} MB; {_CONDITIONS}", figures)
 
 
 def small(effort: Effort) -> Outcome:
@@ -104,10 +127,16 @@ def small(effort: Effort) -> Outcome:
     by_peer = {one.peer: one.cpu_us for one in figures}
     overhead_ms = (by_peer[JOB] - by_peer[LOOP]) / 1e3
     return Outcome(
-        f"`x * 2` over {FEW} chunks of {_nbytes(SMALL) / 1e3:.0f} kB; figures of one chunk: a slice costs "
-        f"{overhead_ms:.2f} ms more than in the loop, where {MOST_OVERHEAD_MS:g} are the most",
+        f"`x * 2` over {FEW} chunks of {_nbytes(SMALL) / 1e3:.0f} kB; {_CONDITIONS}; a slice costs {overhead_ms:.2f} ms "
+        f"more than in the loop, where {MOST_OVERHEAD_MS:g} are the most",
         figures,
     )
+
+
+_CONDITIONS = (
+    "figures of one chunk; what was written is removed before the next round; processes that run functions wait when a "
+    "job begins, and what it takes to start others for the next job is not counted"
+)
 
 
 def growth(effort: Effort) -> Outcome:
@@ -115,13 +144,13 @@ def growth(effort: Effort) -> Outcome:
     with TemporaryDirectory(prefix="cloudify-bench-") as folder:
         root = Path(folder)
         few, many = (Field.write(root / f"n{n}.zarr", SMALL, n) for n in (FEW, MANY))
-        with jobs(few, root / "few") as run_few, jobs(many, root / "many") as run_many:
-            peers = {among(FEW): (run_few, 1), among(MANY): (run_many, 1)}
-            figures = compare_calls(peers, replace(effort, rounds=min(2, effort.rounds)), limit=among(FEW), clock=_cpu_s)
-    each = [_of_one(one, FEW if one.peer == among(FEW) else MANY) for one in figures]
-    ratio = each[1].cpu_us / each[0].cpu_us
-    each[1] = replace(each[1], ratio=ratio, ratio_range=(ratio, ratio), throughput=each[1].rate_hz / each[0].rate_hz)
-    return Outcome("`x * 2` over chunks of 16 kB; figures of one chunk", each)
+        with jobs(few, root / "few") as of_few, jobs(many, root / "many") as of_many:
+            peers = {
+                among(FEW): Peer(of_few.run, root / "few" / "blobs", FEW),
+                among(MANY): Peer(of_many.run, root / "many" / "blobs", MANY),
+            }
+            figures = compare_peers(peers, replace(effort, rounds=min(3, effort.rounds)), limit=among(FEW))
+    return Outcome(f"`x * 2` over chunks of {_nbytes(SMALL) / 1e3:.0f} kB; {_CONDITIONS}", figures)
 
 
 def among(chunks: int) -> str:
@@ -137,15 +166,52 @@ def _compare(chunk: tuple[int, ...], chunks: int, effort: Effort) -> list[Figure
     with TemporaryDirectory(prefix="cloudify-bench-") as folder:
         root = Path(folder)
         field = Field.write(root / "field.zarr", chunk, chunks)
-        with jobs(field, root / "data") as run:
-            peers = {LOOP: (loop(field, root / "blobs"), 1), JOB: (run, 1)}
-            figures = compare_calls(peers, effort, limit=LOOP, clock=_cpu_s)
-    return [_of_one(one, chunks) for one in figures]
+        with jobs(field, root / "data") as ours:
+            peers = {
+                LOOP: Peer(loop(field, root / "loop"), root / "loop", chunks),
+                JOB: Peer(ours.run, root / "data" / "blobs", chunks),
+            }
+            return compare_peers(peers, effort, limit=LOOP)
 
 
-def _of_one(figures: Figures, chunks: int) -> Figures:
-    """Return the figures of one slice of a call that had so many."""
-    return replace(figures, cpu_us=figures.cpu_us / chunks, rate_hz=figures.rate_hz * chunks)
+def compare_peers(peers: Mapping[str, Peer], effort: Effort, *, limit: str) -> list[Figures]:
+    """Run each peer once in each round, in turn, after each was run once."""
+    samples: dict[str, list[Sample]] = {name: [] for name in peers}
+    for peer in peers.values():
+        measure_run(peer)
+    for _ in range(effort.rounds):
+        for name, peer in peers.items():
+            samples[name].append(measure_run(peer))
+    return [figures_of(name, 1, taken, samples[limit]) for name, taken in samples.items()]
+
+
+def measure_run(peer: Peer) -> Sample:
+    """Run a peer once, and say what a chunk took of this process and of those below it that were there before."""
+    for path in [path for path in peer.folder.glob("**/*") if path.is_file()]:
+        path.unlink()
+    pids = _wait_for_rest()
+    before, began = _used_s(pids), monotonic()
+    peer.run()
+    elapsed_s, used_s = monotonic() - began, _used_s(pids) - before
+    each_ms = elapsed_s / peer.chunks * 1e3
+    return Sample(used_s / peer.chunks * 1e6, peer.chunks / elapsed_s, each_ms, each_ms)
+
+
+def _wait_for_rest() -> list[int]:
+    """Wait until the processes below this one are idle: those that start are ready by then. Return their ids."""
+    deadline, before = monotonic() + REST_S, -1.0
+    while monotonic() < deadline:
+        pids = [one.pid for one in psutil.Process().children(recursive=True)]
+        now = sum(map(cpu_s, pids))
+        if now == before:
+            return pids
+        before = now
+        sleep(LOOK_S)
+    raise RowError(f"processes still worked {REST_S:.0f} s after a job")
+
+
+def _used_s(pids: list[int]) -> float:
+    return process_time() + sum(map(cpu_s, pids))
 
 
 def _put(folder: Path, data: bytes) -> None:
@@ -164,13 +230,6 @@ def _put(folder: Path, data: bytes) -> None:
 
 def _nbytes(chunk: tuple[int, ...]) -> int:
     return 4 * int(np.prod(chunk))
-
-
-def _cpu_s() -> float:
-    """Return the CPU time of this process and of all below it, in seconds; those that ended are in their parents'."""
-    own = psutil.Process()
-    times = [process.cpu_times() for process in (own, *own.children(recursive=True))]
-    return sum(one.user + one.system for one in times) + times[0].children_user + times[0].children_system
 
 
 LARGE_ROW = Row(LOOP, large, {JOB: Target(cpu=1.3)})

@@ -72,9 +72,9 @@ def run(budget_s: float, seed: int) -> Tally:
     return tally
 
 
-def kinds_of(known: Known) -> Sequence[Kind]:
-    """Return what is asked for of a server."""
-    computed = f"/datasets/{NAME}/"
+def kinds_of(known: Known, computed_id: str = NAME) -> Sequence[Kind]:
+    """Return what is asked for of a server of the demo and a dataset that is computed."""
+    computed = f"/datasets/{computed_id}/"
     chunks = [path for path in known.answers if path.rsplit("/", 1)[-1][-1].isdigit()]
     stored = [path for path in chunks if not path.startswith(computed)]
     lazy = [path for path in chunks if path.startswith(computed)]

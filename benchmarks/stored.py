@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import xarray as xr
 
-from benchmarks.answers import check_equal, fetch, write_files
+from benchmarks.answers import check_equal, write_files
 from benchmarks.failures import RowError
 from benchmarks.load import ask_for
 from benchmarks.noise import LARGE, NAME, SMALL, Noise
@@ -21,7 +21,8 @@ from benchmarks.stock import stock_python
 
 LIMIT, CONSTANT, FILE_RESPONSE = "nginx, files", "bare ASGI, one constant", "FastAPI FileResponse"
 SERVE, REST = "cloudify serve", "plain xpublish.Rest with our plugins"
-SAME = "nginx serves what cloudify answered, byte for byte; every chunk was asked for once before"
+UNKEPT = "cloudify serve, no chunk kept"
+SAME = "cloudify and nginx serve the store's files, byte for byte; every chunk was asked for once before"
 
 
 def small(effort: Effort) -> Outcome:
@@ -30,10 +31,11 @@ def small(effort: Effort) -> Outcome:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="cloudify-bench-")))
         store, root = SMALL.write(folder), folder / "root"
         peers, contents = _stored(stack, store, SMALL, root)
+        peers[UNKEPT] = stack.enter_context(serve(store, "chunk_cache_nbytes: 0"))
         peers[CONSTANT] = stack.enter_context(constant(root / SMALL.paths()[0].lstrip("/")))
         peers[FILE_RESPONSE] = stack.enter_context(files(root))
         peers[REST] = stack.enter_context(host(str(store)))
-        for name in (FILE_RESPONSE, REST):
+        for name in (UNKEPT, FILE_RESPONSE, REST):
             check_equal(peers[name].url, contents, name)
         left_out: dict[str, str] = {}
         try:
@@ -58,9 +60,10 @@ def large(effort: Effort) -> Outcome:
 
 
 def _stored(stack: ExitStack, store: Path, noise: Noise, root: Path) -> tuple[dict[str, Running], Mapping[str, bytes]]:
-    """Serve a store by cloudify, and what it answers by nginx."""
+    """Serve a store by cloudify, and its files under the same paths by nginx."""
     ours = stack.enter_context(serve(store))
-    contents = fetch(ours.url, noise.paths())
+    contents = dict(zip(noise.paths(), ((store / key).read_bytes() for key in noise.keys), strict=True))
+    check_equal(ours.url, contents, SERVE)
     write_files(root, contents)
     limit = stack.enter_context(nginx(root))
     check_equal(limit.url, contents, LIMIT)
@@ -85,5 +88,5 @@ def _subject(noise: Noise, contents: Mapping[str, bytes]) -> str:
     )
 
 
-SMALL_ROW = Row(LIMIT, small, {SERVE: Target(cpu=5), REST: Target(cpu=8)})
+SMALL_ROW = Row(LIMIT, small, {SERVE: Target(cpu=5), UNKEPT: Target(cpu=5), REST: Target(cpu=8)})
 LARGE_ROW = Row(LIMIT, large, {SERVE: Target(throughput=0.9)})

@@ -199,6 +199,15 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
     server.stop()
 
 
+@pytest.fixture(scope="session")
+def computing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+    """The demo with functions allowed, without a sandbox; jobs run on a Dask cluster of this machine."""
+    env = {"CLOUDIFY_UNSAFE_COMPUTE": "1"}
+    server = Process(["demo", "--workers", "2"], tmp_path_factory.mktemp("computing"), env)
+    yield server
+    server.stop()
+
+
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Any]:
     """Start servers of one's own: ``start("serve", "x.nc")``; they end with the test."""

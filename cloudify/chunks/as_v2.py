@@ -16,11 +16,11 @@ import numcodecs
 import numpy as np
 
 from cloudify.chunks.array import ServedArray
-from cloudify.chunks.passthrough import KeyedGrid
+from cloudify.chunks.keyed_grid import KeyedGrid
+from cloudify.chunks.stored_codec import EncodedAnewError, compression_of_v3, named
 from cloudify.chunks.stored_type import Json
 from cloudify.datasets.objects import Part
 
-NO_SHUFFLE = {"noshuffle": 0, "shuffle": 1, "bitshuffle": 2}
 _NEVER_WRITTEN = 2**64 - 1
 _CRC_NBYTES = 4
 
@@ -82,22 +82,22 @@ def as_v2(document: Mapping[str, Any], served: ServedArray, grid: KeyedGrid) -> 
     served
         The same array as under ``/zarr``.
     """
-    codecs = [_named(codec) for codec in document["codecs"]]
+    codecs = [named(codec) for codec in document["codecs"]]
     shard, chunk = None, grid.grid.chunk
     if len(codecs) == 1 and codecs[0][0] == "sharding_indexed":
         own = codecs[0][1]
         chunk = tuple(own["chunk_shape"])
-        index_codecs = [_named(codec)[0] for codec in own["index_codecs"]]
+        index_codecs = [named(codec)[0] for codec in own["index_codecs"]]
         if index_codecs not in (["bytes", "crc32c"], ["bytes"]) or any(
             n % m for n, m in zip(grid.grid.chunk, chunk, strict=True)
         ):
             return None
         counts = tuple(n // m for n, m in zip(grid.grid.chunk, chunk, strict=True))
         shard = Shard(counts, own.get("index_location", "end") == "end", "crc32c" in index_codecs)
-        codecs = [_named(codec) for codec in own["codecs"]]
+        codecs = [named(codec) for codec in own["codecs"]]
     if len(codecs) > 2 or codecs[0][0] != "bytes" or served.type.dtype.kind not in "biufc":  # noqa: PLR2004  # bytes, one compression
         return None
-    compressor = _compressor(*codecs[1]) if len(codecs) > 1 else None
+    compressor = _compressor(*codecs[1], served) if len(codecs) > 1 else None
     if compressor is None and len(codecs) > 1:
         return None
     dtype = served.type.dtype.newbyteorder(">" if codecs[0][1].get("endian") == "big" else "<").str
@@ -105,21 +105,11 @@ def as_v2(document: Mapping[str, Any], served: ServedArray, grid: KeyedGrid) -> 
     return None if fill is None else AsV2(chunk, dtype, None, compressor, fill, shard)
 
 
-def _compressor(name: str, config: Mapping[str, Any]) -> dict[str, Json] | None:
-    if name == "gzip":
-        return {"id": "gzip", "level": config.get("level", 1)}
-    if name == "zstd":
-        return {"id": "zstd", "level": config.get("level", 0)}
-    if name == "blosc" and config.get("shuffle") in NO_SHUFFLE:
-        return {
-            "id": "blosc", "cname": config.get("cname", "lz4"), "clevel": config.get("clevel", 5),
-            "shuffle": NO_SHUFFLE[config["shuffle"]], "blocksize": config.get("blocksize", 0),
-        }  # fmt: skip
-    return None
-
-
-def _named(codec: Any) -> tuple[str, Mapping[str, Any]]:  # noqa: ANN401  # JSON
-    return (codec, {}) if isinstance(codec, str) else (codec["name"], codec.get("configuration") or {})
+def _compressor(name: str, config: Mapping[str, Any], served: ServedArray) -> dict[str, Json] | None:
+    try:
+        return compression_of_v3(name, config, served.type).v2_compressor()
+    except EncodedAnewError:
+        return None
 
 
 def _fill(value: Any, dtype: np.dtype[Any]) -> Any:  # noqa: ANN401  # JSON -> any element

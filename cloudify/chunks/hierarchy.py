@@ -8,8 +8,8 @@ import xarray as xr
 
 from cloudify.chunks.array import ServedArray
 from cloudify.chunks.attributes import json_attributes
+from cloudify.chunks.codec import Codec
 from cloudify.chunks.elsewhere import Elsewhere
-from cloudify.chunks.encode import Codec
 from cloudify.chunks.keys import ChunkKeys, chunk_name, parse_chunk_key
 from cloudify.chunks.metadata import (
     Documents,
@@ -21,6 +21,7 @@ from cloudify.chunks.metadata import (
 )
 from cloudify.chunks.reductions import Reductions
 from cloudify.chunks.stored_type import Json, UnstorableError
+from cloudify.datasets.store import StoredZarr
 from cloudify.errors import ChunkTooLargeError, UnknownKeyError
 from cloudify.model.entry import Place
 
@@ -64,6 +65,11 @@ class Chunk:
         """Read and encode it, or have that done by `elsewhere`. Blocks; raises what the source raises."""
         return self.array.chunk_bytes(self.index, elsewhere)
 
+    def at_hand(self) -> bytes | None:
+        """Return it if that takes no waiting: one that is passed on, was read before and is in memory. Never raises."""
+        passed = self.array.passed
+        return passed.at_hand(self.index, self.array.tag) if passed is not None else None
+
 
 class Hierarchy:
     """The keys of one dataset. Immutable, so safe to use from many threads."""
@@ -91,9 +97,9 @@ class Hierarchy:
     @classmethod
     def build(
         cls, groups: Mapping[str, xr.Dataset], *,
-        token: str, codec: Codec, stored: bool, chunk_nbytes: int, max_chunk_nbytes: int,
+        token: str, codec: Codec | None, stored: bool, chunk_nbytes: int, max_chunk_nbytes: int,
         omitted: Mapping[str, str] | None = None, immutable: bool = False, chunks: Mapping[str, int] | None = None,
-        reductions: Reductions | None = None, compute: Place = "auto",
+        reductions: Reductions | None = None, compute: Place = "auto", zarr: StoredZarr | None = None,
     ) -> "Hierarchy":  # fmt: skip
         """Lay out the groups of a dataset.
 
@@ -101,12 +107,16 @@ class Hierarchy:
         ----------
         groups
             By path; ``/`` is the root.
+        codec
+            How all chunks are compressed; None: those that are passed on as they are stored, the others by zstd.
         chunks
             The sizes that its catalog wants.
         reductions
             Keeps what many chunks of a lazy variable need; by default, that of this dataset alone.
         compute
             Where chunks of lazy variables are computed.
+        zarr
+            What the groups are read from, if it is a zarr hierarchy: its chunks are passed on where they can be.
         """
         kept = reductions or Reductions()
         arrays: dict[str, ServedArray] = {}
@@ -125,7 +135,7 @@ class Hierarchy:
                         path, variable,
                         token=token, codec=codec, stored=stored,
                         chunk_nbytes=chunk_nbytes, max_chunk_nbytes=max_chunk_nbytes, wanted=chunks or {},
-                        reductions=kept, compute=compute,
+                        reductions=kept, compute=compute, zarr=zarr,
                     )  # fmt: skip
                 except (UnstorableError, ChunkTooLargeError) as error:
                     left_out[path] = str(error)

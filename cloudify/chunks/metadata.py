@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
-from cloudify.chunks.encode import Codec
+from cloudify.chunks.codec import Codec
 from cloudify.chunks.stored_type import Json, StoredType
 from cloudify.model.chunkgrid import ChunkGrid
 

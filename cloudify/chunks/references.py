@@ -12,8 +12,9 @@ from urllib.parse import quote
 
 from cloudify.chunks.array import ServedArray
 from cloudify.chunks.as_v2 import AsV2, as_v2
+from cloudify.chunks.keyed_grid import KeyedGrid
 from cloudify.chunks.metadata import array_documents, dump, join, plain_group_documents
-from cloudify.chunks.passthrough import JsonObject, KeyedGrid, Passthrough
+from cloudify.chunks.passthrough import JsonObject, Passthrough
 from cloudify.datasets.references import MAX_REFERENCES
 from cloudify.errors import TooManyChunksError
 from cloudify.model.chunkgrid import ChunkGrid

@@ -4,18 +4,14 @@ from cloudify.chunks.hierarchy import Hierarchy
 from cloudify.chunks.passthrough import Passthrough
 from cloudify.chunks.stored_files import pass_files
 from cloudify.chunks.stored_stores import pass_store
-from cloudify.datasets.documents import gather
-from cloudify.datasets.kerchunk import referenced
 from cloudify.datasets.methods import without_stored_bytes
 from cloudify.datasets.objects import objects_at
 from cloudify.datasets.opened import Opened
-from cloudify.datasets.result import stored_result
 from cloudify.datasets.scan import Scanned, scan_files
 from cloudify.datasets.series import join_files, series_files
 from cloudify.datasets.source import explain, failures
 from cloudify.datasets.token import version_token
 from cloudify.errors import NoStoredBytesError, UnreadableDatasetError
-from cloudify.model.entry import Entry
 from cloudify.settings import Settings
 
 
@@ -33,7 +29,7 @@ def find_stored_bytes(opened: Opened, hierarchy: Hierarchy, *, timeout_s: float,
     if reason := without_stored_bytes(entry):
         raise NoStoredBytesError(entry.id, reason)
     try:
-        found = _find(entry, opened.token, hierarchy, timeout_s, settings)
+        found = _find(opened, hierarchy, timeout_s, settings)
         token = version_token(entry, timeout_s=timeout_s, settings=settings, seen_ns=opened.seen_ns)
     except failures() as error:
         raise UnreadableDatasetError(entry.id, f"its stored bytes cannot be found ({explain(error)})") from error
@@ -45,14 +41,10 @@ def find_stored_bytes(opened: Opened, hierarchy: Hierarchy, *, timeout_s: float,
     return found
 
 
-def _find(entry: Entry, token: str, hierarchy: Hierarchy, timeout_s: float, settings: Settings) -> Passthrough:
-    if entry.driver == "zarr":
-        objects = objects_at(entry.href, entry.options, settings, timeout_s=timeout_s)
-        return pass_store(hierarchy, gather(objects, settings.max_chunk_nbytes), objects)
-    if entry.driver == "kerchunk":
-        return pass_store(hierarchy, *referenced(entry, timeout_s=timeout_s, settings=settings))
-    if entry.driver == "result":
-        return pass_store(hierarchy, *stored_result(entry, settings.max_chunk_nbytes))
+def _find(opened: Opened, hierarchy: Hierarchy, timeout_s: float, settings: Settings) -> Passthrough:
+    if opened.zarr is not None:
+        return pass_store(hierarchy, opened.zarr.documents, opened.zarr.objects)
+    entry, token = opened.entry, opened.token
     hrefs = series_files(entry) if entry.driver == "series" else [entry.href]
     scanned = scan_files(entry, hrefs, token, timeout_s=timeout_s, settings=settings)
     whole: Scanned = join_files(entry, scanned, hierarchy_dims(hierarchy)) if entry.driver == "series" else scanned[0]

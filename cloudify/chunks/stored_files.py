@@ -8,8 +8,9 @@ import numpy as np
 
 from cloudify.chunks.array import ServedArray
 from cloudify.chunks.hierarchy import Hierarchy
+from cloudify.chunks.keyed_grid import KeyedGrid
 from cloudify.chunks.metadata import array_documents, join, plain_group_documents
-from cloudify.chunks.passthrough import JsonObject, KeyedGrid, Passthrough
+from cloudify.chunks.passthrough import JsonObject, Passthrough
 from cloudify.datasets.objects import Objects, Part, cut
 from cloudify.datasets.references import Reference
 from cloudify.datasets.stored_array import StoredArray

@@ -2,24 +2,21 @@
 
 import os
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from cloudify.chunks.attributes import json_attributes
 from cloudify.chunks.hierarchy import Hierarchy
-from cloudify.chunks.passthrough import JsonObject, KeyedGrid, Passthrough, Source
+from cloudify.chunks.keyed_grid import KeyedGrid, keyed_grid
+from cloudify.chunks.passthrough import JsonObject, Passthrough, Source
 from cloudify.datasets.documents import Documents
 from cloudify.datasets.kerchunk import ReferencedObjects
 from cloudify.datasets.objects import LocalObjects, Objects, Part
 from cloudify.datasets.references import JsonReferences
 from cloudify.datasets.result import ResultObjects
-from cloudify.model.chunkgrid import ChunkGrid
 
 
 def pass_store(hierarchy: Hierarchy, documents: Documents, objects: Objects) -> Passthrough:
     """Return the keys of the stored bytes of a store; what is not served under ``/zarr`` is not served here either."""
-    make, name = (_grid_v2, "/.zarray") if documents.zarr_format == 2 else (_grid_v3, "")  # noqa: PLR2004
-    paths = [path for path in documents.arrays if path in hierarchy.arrays]
-    grids = {path: make(path, documents.nodes[path + name], documents.arrays[path].stored_nbytes) for path in paths}
+    grids = {path: keyed_grid(documents, path) for path in documents.arrays if path in hierarchy.arrays}
     return Passthrough(documents.zarr_format, _nodes(documents, grids), grids, _source(objects), hierarchy)
 
 
@@ -32,21 +29,6 @@ def _nodes(documents: Documents, grids: Mapping[str, KeyedGrid]) -> dict[str, Js
             name = key if documents.zarr_format == 2 else f"{key}/zarr.json".lstrip("/")  # noqa: PLR2004
             kept[name] = json_attributes(node)
     return kept
-
-
-def _grid_v2(path: str, document: Mapping[str, Any], limit_nbytes: int) -> KeyedGrid:
-    grid = ChunkGrid(tuple(document["shape"]), tuple(document["chunks"]))
-    return KeyedGrid(path, grid, limit_nbytes, separator=document.get("dimension_separator") or ".")
-
-
-def _grid_v3(path: str, document: Mapping[str, Any], limit_nbytes: int) -> KeyedGrid:
-    grid = ChunkGrid(tuple(document["shape"]), tuple(document["chunk_grid"]["configuration"]["chunk_shape"]))
-    encoding = document.get("chunk_key_encoding") or {"name": "default"}
-    name = encoding if isinstance(encoding, str) else encoding["name"]
-    configuration = {} if isinstance(encoding, str) else encoding.get("configuration") or {}
-    if name == "default":
-        return KeyedGrid(path, grid, limit_nbytes, prefix="c", separator=configuration.get("separator", "/"))
-    return KeyedGrid(path, grid, limit_nbytes, separator=configuration.get("separator", "."))
 
 
 def _source(objects: Objects) -> Source:

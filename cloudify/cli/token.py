@@ -11,8 +11,8 @@ import typer
 from cloudify.cli.guard import one_line
 
 if TYPE_CHECKING:
+    from cloudify.compute.store.records import Issued
     from cloudify.compute.store.tokens import Tokens
-    from cloudify.model.token import StoredToken
 
 token = typer.Typer(help="Tokens of a server.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -51,7 +51,7 @@ def create_token(
 def list_tokens(data_dir: DataDir = None, as_json: Json = False) -> None:
     """List tokens, the oldest first; none can be read out of this."""
     with _tokens(data_dir) as tokens:
-        rows = [_row(each) for each in tokens.list()]
+        rows = [_row(issued) for issued in tokens.list()]
     if as_json:
         print(json.dumps(rows, indent=1))
         return
@@ -132,18 +132,19 @@ def _seconds(text: str | None) -> int | None:
     return int(match[1]) * UNITS[match[2]] if match else None
 
 
-def _row(each: "StoredToken") -> dict[str, Any]:
+def _row(issued: "Issued") -> dict[str, Any]:
     from time import time
 
+    each = issued.token
     is_late = each.expires_at is not None and each.expires_at <= time()
     return {
         "id": each.id,
         "user": each.user,
         "scopes": ",".join(sorted(each.scopes)),
         "state": "revoked" if each.is_revoked else "expired" if is_late else "good",
-        "created": _time(each.created_at),
+        "created": _time(issued.created),
         "expires": _time(each.expires_at),
-        "used": _time(each.used_at),
+        "used": _time(issued.last_used),
         "datasets": None if each.datasets is None else ",".join(each.datasets),
     }
 

@@ -207,7 +207,7 @@ class _Source:
             served = ServedArray.of(
                 path, stored_variable(self._opened, path),
                 token="", codec=CODEC, stored=False, chunk_nbytes=CHUNK_NBYTES, max_chunk_nbytes=maxsize, wanted={},
-                reductions=Reductions(), compute="server",
+                reductions=Reductions(), compute="server", zarr=None,
             )  # fmt: skip
         except (KeyError, UnstorableError):
             return None

@@ -62,7 +62,7 @@ class Threads:
 
     def __init__(self, tell: Tell, slots: int | None = None) -> None:
         self.slots = slots or os.cpu_count() or 1
-        self._tell, self._place = tell, Workplace()
+        self._tell, self._place = tell, Workplace(self.slots)
         self._pool = ThreadPoolExecutor(self.slots, thread_name_prefix="cloudify-slices")
 
     def ready(self) -> bool:

@@ -7,7 +7,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from cloudify.chunks.encode import Codec, encode_chunk
+from cloudify.chunks.codec import Codec
+from cloudify.chunks.encode import encode_chunk
 from cloudify.chunks.stored_type import Json, StoredType
 from cloudify.model.chunkgrid import ChunkGrid
 

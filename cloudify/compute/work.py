@@ -39,10 +39,15 @@ class Workplace:
     """What one process keeps from batch to batch: processes that run functions, open datasets.
 
     Safe to use from many threads.
+
+    Parameters
+    ----------
+    threads
+        How many run slices at once; so many processes wait for the next job.
     """
 
-    def __init__(self) -> None:
-        self._children, self._benches, self._beats = Children(), Benches(), Beats()
+    def __init__(self, threads: int = 1) -> None:
+        self._children, self._benches, self._beats = Children(warm=threads), Benches(), Beats()
         self._stopped: OrderedDict[str, None] = OrderedDict()
 
     def run(self, batch: Batch, tell: Tell) -> Report:

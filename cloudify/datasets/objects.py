@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from contextlib import suppress
+from errno import EOPNOTSUPP
 from pathlib import Path
 from time import sleep, time_ns
 from typing import Any, NamedTuple, Protocol
@@ -143,6 +144,8 @@ class FolderObjects(LocalObjects):
         finalize(self, os.close, self._folder)
         self._rest_s = settling.rest_s(root, os.fstat(self._folder), settle_s)
         self._since_ns = time_ns()
+        self._tells = hasattr(os, "RWF_NOWAIT")
+        """Whether its file system can tell what is in memory; those over a network rarely can."""
 
     def read(self, key: str, part: Part | None = None, *, limit_nbytes: int) -> bytes | None:
         """Return the bytes of a file or of a part of it (`Objects.read`).
@@ -165,6 +168,23 @@ class FolderObjects(LocalObjects):
                 data = _read(handle, part, limit_nbytes)
                 self._unchanged(os.fstat(handle))
             return data
+
+    def at_hand(self, key: str, *, limit_nbytes: int) -> bytes | None:
+        """Return a file that can be read without waiting for a disk or a writer; None for any other (`read`)."""
+        if not self._tells:
+            return None
+        try:
+            handle = os.open(key, _READ, dir_fd=self._folder)
+        except OSError:
+            return None
+        with _closing(handle):
+            try:
+                nbytes = os.fstat(handle).st_size
+                data = _read_at_once(handle, nbytes) if nbytes <= limit_nbytes else None
+                return data if not missing_s(self._unchanged(os.fstat(handle)), self._rest_s) else None
+            except OSError as error:  # also of what is not in memory, and of what was changed
+                self._tells = error.errno != EOPNOTSUPP
+                return None
 
     def size(self, key: str) -> int | None:
         """Return how many bytes a file has; raises as `read`."""
@@ -202,6 +222,18 @@ def _read(handle: int, part: Part | None, limit_nbytes: int) -> bytes:
         pieces.append(piece)
         start, wanted = start + len(piece), wanted - len(piece)
     return b"".join(pieces)
+
+
+def _read_at_once(handle: int, nbytes: int) -> bytes | None:
+    """Return the first bytes of a file if all are in memory.
+
+    Raises
+    ------
+    OSError
+        If none are, or the file system cannot tell (`EOPNOTSUPP`).
+    """
+    data = bytearray(nbytes)
+    return bytes(data) if os.preadv(handle, [data], 0, os.RWF_NOWAIT) == nbytes else None
 
 
 class _closing:  # noqa: N801  # reads like contextlib's

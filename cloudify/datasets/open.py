@@ -16,6 +16,7 @@ from cloudify.datasets.opened import Opened
 from cloudify.datasets.prepare import prepare
 from cloudify.datasets.settle import missing_s, settling
 from cloudify.datasets.source import ChangedError, RefusedError, explain, failures, without_secrets
+from cloudify.datasets.store import ZarrGroups
 from cloudify.datasets.token import local_files, version_token
 from cloudify.errors import UnreadableDatasetError
 from cloudify.model.entry import Entry
@@ -30,7 +31,11 @@ class Opener(Protocol):
     """Reads one kind of source. Found by the entry point group ``cloudify.opener``, under the name of the driver."""
 
     def __call__(self, entry: Entry, *, timeout_s: float, settings: Settings) -> Mapping[str, xr.Dataset]:
-        """Return the source's groups (``/`` is the root), lazily, with the values that it stores: nothing decoded."""
+        """Return the source's groups (``/`` is the root), lazily, with the values that it stores: nothing decoded.
+
+        As `ZarrGroups` if they are those of a zarr hierarchy: then its chunks are passed on as they are stored, where
+        both formats of zarr can say what they are.
+        """
         ...
 
 
@@ -75,7 +80,8 @@ def open_entry(entry: Entry, *, timeout_s: float, settings: Settings | None = No
         raise UnreadableDatasetError(entry.id, _reason(entry, error)) from error
     if token != before:
         raise UnreadableDatasetError(entry.id, BEING_WRITTEN)
-    return Opened(entry, token, groups, stored=True, seen_ns=seen_ns)
+    zarr = groups.stored if isinstance(groups, ZarrGroups) else None  # preparing them makes others
+    return Opened(entry, token, groups, stored=True, seen_ns=seen_ns, zarr=zarr)
 
 
 def _let_settle(entry: Entry, settle_s: float) -> None:

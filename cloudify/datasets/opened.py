@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import xarray as xr
 
 from cloudify.datasets.decode import decode_groups
+from cloudify.datasets.store import StoredZarr
 from cloudify.model.entry import Entry
 
 T = TypeVar("T")
@@ -20,8 +21,9 @@ class Opened:
     """
 
     def __init__(
-        self, entry: Entry, token: str, groups: Mapping[str, xr.Dataset], *, stored: bool, seen_ns: int = 0
-    ) -> None:
+        self, entry: Entry, token: str, groups: Mapping[str, xr.Dataset], *,
+        stored: bool, seen_ns: int = 0, zarr: StoredZarr | None = None,
+    ) -> None:  # fmt: skip
         self.entry = entry
         self.token = token
         self.groups = groups
@@ -30,6 +32,8 @@ class Opened:
         """Whether the groups come from a file or store of which we know the encoding; False for Python objects."""
         self.seen_ns = seen_ns
         """As its version token was made with (`version_token`)."""
+        self.zarr = zarr
+        """The chunks that the groups are read from, where these are those of a zarr hierarchy and nothing else."""
         self._derived: dict[str, object] = {}
         self._making: dict[str, Lock] = {}
         self._lock = Lock()

@@ -1,16 +1,21 @@
 """A zarr store for zarr-python to read sources through: vetted metadata, bounded reads, nothing else."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, Never
 
 import xarray as xr
 from zarr.abc.store import ByteRequest, OffsetByteRequest, RangeByteRequest, Store, SuffixByteRequest
 from zarr.core.buffer import Buffer, BufferPrototype
+from zarr.core.metadata import ArrayV2Metadata, ArrayV3Metadata
 
 from cloudify.datasets.documents import Documents
 from cloudify.datasets.objects import Objects, Part
 from cloudify.datasets.source import RAW
+
+HARMLESS = {"drop_variables"}
+"""Arguments of `xarray.open_groups` that change no values."""
 
 
 class VettedStore(Store):
@@ -91,7 +96,33 @@ class VettedStore(Store):
         return None
 
 
-def open_documents(documents: Documents, objects: Objects, options: dict[str, Any]) -> dict[str, xr.Dataset]:
+@dataclass(frozen=True, slots=True)
+class StoredZarr:
+    """A zarr hierarchy as it is stored."""
+
+    documents: Documents
+    objects: Objects
+    """Where its chunks are."""
+    is_raw: bool
+    """Whether its groups were opened with the values that are stored, not with what options make of them."""
+
+    def fill(self, path: str) -> Any:  # noqa: ANN401  # any element type
+        """Return what the elements of chunks that were never written read as, by zarr-python."""
+        document = self.documents.arrays[path].document
+        of_v2 = self.documents.zarr_format == 2  # noqa: PLR2004
+        metadata = ArrayV2Metadata.from_dict(document) if of_v2 else ArrayV3Metadata.from_dict(document)
+        return metadata.dtype.default_scalar() if metadata.fill_value is None else metadata.fill_value
+
+
+class ZarrGroups(dict[str, xr.Dataset]):
+    """The groups of a zarr hierarchy, by path, with what is stored of them."""
+
+    def __init__(self, groups: Mapping[str, xr.Dataset], stored: StoredZarr) -> None:
+        super().__init__(groups)
+        self.stored = stored
+
+
+def open_documents(documents: Documents, objects: Objects, options: dict[str, Any]) -> ZarrGroups:
     """Open all groups of vetted documents with the values that are stored.
 
     Parameters
@@ -100,7 +131,8 @@ def open_documents(documents: Documents, objects: Objects, options: dict[str, An
         More arguments for `xarray.open_groups`.
     """
     given = {**RAW, **options, "consolidated": True, "zarr_format": documents.zarr_format}
-    return xr.open_groups(VettedStore(documents, objects), engine="zarr", **given)  # type: ignore[arg-type]
+    groups = xr.open_groups(VettedStore(documents, objects), engine="zarr", **given)  # type: ignore[arg-type]
+    return ZarrGroups(groups, StoredZarr(documents, objects, is_raw=options.keys() <= HARMLESS))
 
 
 def _part(request: ByteRequest) -> Part:

@@ -53,7 +53,7 @@ class WorkerFailedError(UsageError):
 class DataDirectoryInUseError(UsageError):
     """Another server holds the data directory."""
 
-    code = "data-directory-in-use"
+    code = "directory-held"
 
     def __init__(self, path: str, free: str) -> None:
         super().__init__(f"another cloudify server uses the data directory {path}; use another one: --data-dir {free}")

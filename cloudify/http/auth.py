@@ -45,9 +45,12 @@ class PerhapsTokens(Tokens, Protocol):
 
 
 def tokens_among(plugins: Iterable[object]) -> Tokens | None:
-    """Return the tokens that a plugin has, as its attribute `tokens`; None where none has any."""
-    held = (getattr(plugin, "tokens", None) for plugin in plugins)
-    return next((tokens for tokens in held if isinstance(tokens, Tokens)), None)
+    """Return the tokens that a plugin has, as its attribute `tokens`; None where none has any.
+
+    Those of others come before our own, of which there may be none.
+    """
+    held = [tokens for plugin in plugins if isinstance(tokens := getattr(plugin, "tokens", None), Tokens)]
+    return min(held, key=lambda tokens: isinstance(tokens, PerhapsTokens), default=None)
 
 
 class Authenticator:

@@ -61,8 +61,7 @@ class Ready:
     """Of an answer to whoever has them."""
     kept_as: str
     """What its bytes are kept under."""
-    body: bytes | None = None
-    """The bytes of a document that is sent as it is."""
+    found: Document | Chunk
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +126,7 @@ class KeyBytes:
         etag = tag_of(found.etag, coding)
         headers = headers_of(found, store, etag)
         full = headers | content_headers(found, coding)
-        body = found.body if isinstance(found, Document) and coding is None else None
-        return Ready(dataset_id, store, etag.encode(), raw(full), raw(headers), etag, body)
+        return Ready(dataset_id, store, etag.encode(), raw(full), raw(headers), etag, found)
 
     def is_now(self, ready: Ready | Absent) -> bool:
         """Whether its store is still that of the dataset."""
@@ -139,7 +137,10 @@ class KeyBytes:
 
     def body_of(self, ready: Ready) -> bytes | None:
         """Return the bytes of a key if they are at hand."""
-        return ready.body if ready.body is not None else self._cache.get(ready.kept_as)
+        found = ready.found
+        if isinstance(found, Document):
+            return found.body if ready.kept_as == found.etag else self._cache.get(ready.kept_as)
+        return self._kept(found)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         dataset_id = scope["path_params"]["dataset_id"]
@@ -177,9 +178,18 @@ class KeyBytes:
         if isinstance(found, Document):
             data = await self._document(found, coding)
         else:
-            kept = self._cache.get(etag)
+            kept = self._kept(found)
             data = kept if kept is not None else await self._chunk(receive, dataset_id, store, found, key)
         await send_body(scope, receive, send, headers, InMemory(data))
+
+    def _kept(self, chunk: Chunk) -> bytes | None:
+        """Return a chunk's bytes from memory, ours or that of the system, which may have what it passes on."""
+        data = self._cache.get(chunk.etag)
+        if data is None:
+            data = chunk.at_hand()
+            if data is not None:
+                self._cache.put(chunk.etag, data)
+        return data
 
     async def _find(self, scope: Scope, store: Store, key: str) -> Found:  # noqa: ARG002  # for those who override it
         return store.find(key)

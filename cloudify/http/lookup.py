@@ -13,7 +13,7 @@ import xarray as xr
 from fastapi import HTTPException
 from xpublish.plugins import Dependencies
 
-from cloudify.chunks.encode import Codec
+from cloudify.chunks.codec import Codec
 from cloudify.chunks.hierarchy import Hierarchy
 from cloudify.datasets.opened import Opened
 from cloudify.datasets.shelf import Shelf
@@ -156,7 +156,7 @@ class Lookup:
         return Hierarchy.build(
             groups,
             token=opened.token,
-            codec=Codec(opened.entry.codec),
+            codec=Codec(opened.entry.codec) if opened.entry.codec else None,
             stored=opened.stored,
             chunk_nbytes=self._settings.chunk_nbytes,
             max_chunk_nbytes=self._settings.max_chunk_nbytes,
@@ -164,6 +164,7 @@ class Lookup:
             immutable=opened.entry.immutable,
             chunks=dict(opened.entry.prepare.chunks),
             reductions=reduction_cache(self._settings),
+            zarr=opened.zarr,
             compute=opened.entry.compute if opened.stored else "cluster",  # a script has its cluster for its own graphs
         )
 

@@ -8,7 +8,8 @@ from threading import Lock
 import xarray as xr
 
 from cloudify.catalog.driver import absolute_href, guess_driver
-from cloudify.chunks.passthrough import KeyedGrid, Passthrough, StoredChunk
+from cloudify.chunks.keyed_grid import KeyedGrid
+from cloudify.chunks.passthrough import Passthrough, StoredChunk
 from cloudify.chunks.stored_bytes import find_stored_bytes
 from cloudify.datasets.objects import Objects, Part, objects_at
 from cloudify.datasets.opened import Opened

@@ -68,8 +68,8 @@ class Entry:
     """When."""
     immutable: bool = False
     """The operator's word that the source never changes."""
-    codec: CodecName = "zstd"
-    """How chunks that we encode are compressed."""
+    codec: CodecName | None = None
+    """How chunks are compressed; None: as they are stored, where they are passed on, else zstd."""
     compute: Place = "auto"
     """Where chunks of lazy variables are computed, if there is a cluster: ``auto`` measures whether that pays."""
     options: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))

@@ -30,9 +30,6 @@ class StoredToken:
     is_revoked: bool = False
     datasets: tuple[str, ...] | None = None
     """Ids of the only datasets of the user that it is for; None for all of them."""
-    created_at: float | None = None
-    used_at: float | None = None
-    """When it was last used, to the minute; None for never."""
 
 
 def new_token() -> tuple[str, str, str]:

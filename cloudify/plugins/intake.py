@@ -17,6 +17,7 @@ from xpublish.plugins import Dependencies, Plugin, hookimpl
 from cloudify.datasets.methods import methods_of
 from cloudify.datasets.shelf import Shelf, title_of
 from cloudify.errors import UnknownDatasetError
+from cloudify.http.access import has_readable
 from cloudify.http.deps import DatasetIds
 from cloudify.http.hosts import root_url
 from cloudify.http.routing import ProblemRoute
@@ -90,7 +91,7 @@ class IntakePlugin(Plugin):
         def dataset_catalog(request: Request, dataset_id: str) -> Response:
             """One dataset as an intake catalog."""
             known = deps.dataset_ids()
-            if dataset_id not in known:
+            if dataset_id not in known and not self._is_unlisted(dataset_id):
                 raise UnknownDatasetError(dataset_id, known)
             return self._answer(request, [dataset_id])
 
@@ -104,6 +105,10 @@ class IntakePlugin(Plugin):
             for dataset_id in dict.fromkeys(ids)
         ]
         return Response(write_catalog(root_url(request, self.settings), rows), media_type="text/yaml")
+
+    def _is_unlisted(self, dataset_id: str) -> bool:
+        """Whether there is a dataset that is on no list: the result of a job."""
+        return self.shelf is not None and has_readable(self.shelf, dataset_id)
 
     def _entry(self, dataset_id: str) -> Entry | None:
         return self.shelf.entry(dataset_id) if self.shelf is not None else None

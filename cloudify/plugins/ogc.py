@@ -1,9 +1,10 @@
 """``/ogc-api/``: OGC API - Processes 1.0, and what goes beyond it: slices, events, logs, pools."""
 
 from fastapi import APIRouter
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, PrivateAttr
 from xpublish.plugins import Dependencies, Plugin, hookimpl
 
+from cloudify.datasets.shelf import Shelf
 from cloudify.http.auth import Tokens
 from cloudify.http.lookup import Lookup
 from cloudify.http.ogc.compute import Compute
@@ -32,6 +33,25 @@ class OgcPlugin(Plugin):
     settings: Settings = Field(default_factory=load_settings)
     compute: Compute = Field(default_factory=lambda fields: Compute(fields["settings"], runs_engine=True))
     """Of the server; a plain ``xpublish.Rest`` has its own, in the default data directory."""
+
+    _results: Shelf | None = PrivateAttr(default=None)
+
+    def model_post_init(self, _context: object) -> None:
+        """Keep what jobs leave, where no server has a shelf for it."""
+        if "compute" not in self.model_fields_set:
+            self._results = Shelf(
+                (),
+                limit=self.settings.open_datasets,
+                check_s=self.settings.token_check_s,
+                timeout_s=self.settings.remote_timeout_s,
+                settings=self.settings,
+                beyond=self.compute.entry,
+            )
+
+    @property
+    def shelf(self) -> Shelf | None:
+        """The results of jobs, under a plain ``xpublish.Rest``."""
+        return self._results
 
     @property
     def tokens(self) -> Tokens:

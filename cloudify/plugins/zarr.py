@@ -1,6 +1,6 @@
 """``GET,HEAD /datasets/{dataset_id}/zarr/{key}``: every dataset as zarr v3 and v2 under one URL."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from math import prod
 
 from fastapi import APIRouter
@@ -10,6 +10,7 @@ from starlette.routing import Mount
 from xpublish.plugins import Dependencies, Plugin, hookimpl
 
 from cloudify.chunks.array import ServedArray
+from cloudify.datasets.opened import Opened
 from cloudify.datasets.stored import ORIGINAL_NAME
 from cloudify.errors import UnknownKeyError
 from cloudify.http.bytes import KeyBytes
@@ -24,6 +25,8 @@ LARGE_CHUNK_NBYTES = 32 * 2**20
 """About three seconds on a line of 100 Mbit/s."""
 SMALL_CHUNK_NBYTES = 2**16
 MANY_CHUNKS = 1000
+MOST_NAMES = 8
+"""Most variables that one finding names, where it is about many."""
 
 
 def read_key(dataset_id: str, key: str) -> Response:
@@ -64,7 +67,7 @@ def check_reductions(array: ServedArray) -> Finding | None:
 
 
 def check_zarr(checked: Checked) -> Iterator[Finding]:
-    """Yield one finding for the store, and one for each variable that is left out, renamed or badly chunked."""
+    """Yield findings: of the store, of each variable left out, renamed or badly chunked, of chunks sent as stored."""
     yield Finding("zarr", "", "works", f"{len(checked.hierarchy.arrays)} variables, in v3 and v2")
     for path, reason in checked.hierarchy.omitted.items():
         yield Finding(
@@ -78,6 +81,45 @@ def check_zarr(checked: Checked) -> Iterator[Finding]:
                 yield Finding("zarr", f"{group}{original}", "limited", reason, "rename it in the source")
     for array in checked.hierarchy.arrays.values():
         yield from filter(None, (check_array(array), check_reductions(array)))
+    yield from check_stored(checked)
+
+
+def check_stored(checked: Checked) -> Iterator[Finding]:
+    """Yield which variables are sent as they are stored, and for each reason which are not."""
+    why = why_none_are_passed(checked.opened)
+    if why:
+        yield Finding("stored", "", "works", f"chunks are encoded by the server: {why}")
+        return
+    arrays = checked.hierarchy.arrays.values()
+    passed = [array.path for array in arrays if array.passed is not None]
+    reasons = dict.fromkeys(array.encoded_anew for array in arrays if array.encoded_anew)
+    if passed:
+        yield Finding("stored", shorten(passed) if reasons else "", "works", "chunks are sent as they are stored")
+    for reason in reasons:
+        subject = shorten([array.path for array in arrays if array.encoded_anew == reason])
+        yield Finding("stored", subject, "works", f"chunks are encoded anew: {reason}")
+
+
+def why_none_are_passed(opened: Opened) -> str:
+    """Return why no chunks of a dataset are sent as they are stored, ``""`` where its variables tell."""
+    if opened.zarr is not None:
+        return ""
+    if not opened.stored:
+        return "it was handed over in Python"
+    if opened.entry.is_prepared:
+        return "its catalog has it prepared"
+    return f"what the driver {opened.entry.driver!r} reads are no chunks of zarr"
+
+
+def shorten(names: Sequence[str]) -> str:
+    """Return names in one line.
+
+    >>> shorten(["a", "b"]), shorten(list("abcdefghijkl"))
+    ('a, b', 'a, b, c, d, e, f, g, h and 4 more')
+    """
+    shown = names if len(names) <= MOST_NAMES + 1 else names[:MOST_NAMES]
+    more = f" and {len(names) - len(shown)} more" if len(shown) < len(names) else ""
+    return ", ".join(shown) + more
 
 
 class ZarrPlugin(Plugin):

@@ -124,7 +124,8 @@ class StandIn:
                 "path": "/datasets/nothing/zarr/zarr.json",
                 "raw_path": b"/datasets/nothing/zarr/zarr.json",
             }
-        await self._datasets(scope, receive, send)
+        others = [pair for pair in scope.get("headers", []) if pair[0] != b"authorization"]  # a token of ours alone
+        await self._datasets({**scope, "headers": others}, receive, send)
 
     async def _execute(self, request: Request) -> Response:
         key = request.headers["idempotency-key"]

@@ -12,7 +12,7 @@ import xarray as xr
 
 from cloudify import Server
 from cloudify.chunks import pace
-from cloudify.chunks.encode import Codec
+from cloudify.chunks.codec import Codec
 from cloudify.chunks.hierarchy import Hierarchy
 from cloudify.cluster import connection
 from cloudify.cluster.cluster import Cluster

@@ -98,3 +98,34 @@ def test_it_takes_what_it_can(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
         changed = httpx.get(paths[1])
         assert passed
         assert changed.headers["etag"] != again[1].headers["etag"]
+
+
+def test_it_takes_stored_chunks_that_are_no_longer_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """They are read where they are asked for, if the system has them in memory; nothing of ours keeps them."""
+    values = np.arange(8, dtype="f4")
+    xr.Dataset({"t": ("x", values)}).to_zarr(tmp_path / "a.zarr", zarr_format=3, encoding={"t": {"chunks": (4,)}})
+    for path in (tmp_path / "a.zarr").rglob("*"):
+        os.utime(path, (1, 1))
+    settings = Settings.load(data_dir=tmp_path / "data", chunk_cache_nbytes=0, token_check_s=60)
+    lane, passed = Server(str(tmp_path / "a.zarr"), settings=settings).app, []
+    assert isinstance(lane, FastLane)
+    behind = lane.app
+
+    async def counted(scope: Any, receive: Any, send: Any) -> None:
+        passed.append(scope.get("path"))
+        await behind(scope, receive, send)
+
+    monkeypatch.setattr(lane, "app", counted)
+    with running(lane) as url:
+        paths = [f"{url}/datasets/a/zarr/t/{key}" for key in ("c/0", "c/1")]
+        first = [httpx.get(path) for path in paths]
+        passed.clear()
+        again = [httpx.get(path) for path in paths]
+        if passed:
+            pytest.skip("the file system of the tests cannot tell what is in memory")
+        assert [one.content for one in again] == [(tmp_path / f"a.zarr/t/c/{i}").read_bytes() for i in range(2)]
+        assert [one.headers["etag"] for one in again] == [one.headers["etag"] for one in first]
+        (tmp_path / "a.zarr/t/c/1").write_bytes(b"damaged")
+        assert httpx.get(paths[0]).content == first[0].content
+        refused = httpx.get(paths[1])
+        assert (refused.status_code, refused.json()["type"]) == (502, "urn:cloudify:problems/source-changed")

@@ -4,7 +4,7 @@ import atexit
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Condition
@@ -242,11 +242,11 @@ class _Lease:
         if self.process is not None and self.process.is_alive:
             return self.process
         self.drop()
-        try:
-            return self._pool.take(self)
-        except BrokenError:
-            self.drop()
-            raise
+        with ExitStack() as undo:
+            undo.callback(self.drop)
+            process = self._pool.take(self)
+            undo.pop_all()
+        return process
 
     def drop(self) -> None:
         """End the process."""

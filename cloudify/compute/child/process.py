@@ -116,8 +116,7 @@ class Process:
                 return
         except BrokenError as error:
             why = str(error)
-        if self._failure is not None:
-            raise BrokenError(self._failure.reason, self._failure.message)
+        self._check()
         log.error("a process that runs functions did not start", extra={"why": why, "said": self.log.take()[0]})
         raise BrokenError("worker-lost", "no process that runs functions could be started; the server's log has why")
 
@@ -228,12 +227,12 @@ class Process:
 
     def _hear(self, end: float) -> list[Frame]:
         while True:
-            if self._failure is not None:
-                raise BrokenError(self._failure.reason, self._failure.message)
+            self._check()
             now = monotonic()
             if now >= end:
                 wall_s = self._limits.wall_s if self._limits else START_S
-                raise BrokenError("timeout", f"the function took longer than {wall_s:g} s; choose smaller chunks")
+                hint = "choose smaller chunks, or a longer limits.wall"
+                raise BrokenError("timeout", f"the function took longer than {wall_s:g} s; {hint}")
             if self._watch is not None:
                 self._watch.look()
             # What was printed before a frame was sent is there with it, and is read first: it is registered first
@@ -261,9 +260,7 @@ class Process:
 
     def _room(self, nbytes: int) -> memoryview:
         if nbytes > self._in.view.nbytes:
-            raise BrokenError(
-                "memory-limit", f"what the function is given takes {nbytes} bytes: more than {self._in.view.nbytes}"
-            )
+            raise UnfitError(f"it takes {nbytes} bytes, and there is room for {self._in.view.nbytes}")
         return self._in.view
 
     def _ended(self) -> BrokenError:
@@ -271,16 +268,20 @@ class Process:
         end = monotonic() + ENDING_S
         while self.is_alive and monotonic() < end:
             time.sleep(ENDING_S / 100)
-        if self._failure is not None:
-            return BrokenError(self._failure.reason, self._failure.message)
+        self._check()
         ended = None if self.is_alive else os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
         if ended is None:
             return BrokenError("invalid-result", "the function closed what its process answers by")
         if ended.si_code == os.CLD_EXITED:
             return BrokenError("worker-lost", f"the process of the function ended, with status {ended.si_status}")
-        name = signal.Signals(ended.si_status).name
-        hint = "; was there too little memory?" if name == "SIGKILL" else ""
-        return BrokenError("worker-lost", f"the process of the function was ended by {name}{hint}")
+        hint = "; was there too little memory?" if ended.si_status == signal.SIGKILL else ""
+        why = signal.strsignal(ended.si_status) or "none that has a name"
+        return BrokenError("worker-lost", f"the process of the function was ended by a signal ({why}){hint}")
+
+    def _check(self) -> None:
+        """Raise BrokenError if somebody ended it."""
+        if self._failure is not None:
+            raise BrokenError(self._failure.reason, self._failure.message)
 
 
 def remove_tree(folder: Path) -> None:

@@ -31,8 +31,8 @@ class Slot:
 
     def close(self) -> None:
         """Give it back."""
-        self.view.release()
-        if self._map is not None:
-            with suppress(BufferError):  # a view of an array that failed; gone with its last reader
+        with suppress(BufferError):  # held by an exception; it goes with that
+            self.view.release()
+            if self._map is not None:
                 self._map.close()
         os.close(self.fd)

@@ -3,7 +3,6 @@
 import os
 import time
 from collections.abc import Callable, Iterable, Sequence
-from math import isfinite
 from time import monotonic
 from typing import Literal, TypeAlias
 
@@ -26,6 +25,7 @@ _TOLD = ("user-error", "memory-limit", "disk-limit", "invalid-result", "result-t
 _HARMLESS = ("user-error", "result-too-large")
 """Of those, the ones after which it goes on."""
 _MOST_NBYTES = 2.0**50
+_PROCESSORS = os.cpu_count() or 1
 
 
 class Talk:
@@ -64,6 +64,7 @@ class Talk:
         try:
             nbytes = self._process.put(values)
         except UnfitError as error:
+            self.is_sound = self._process.is_loaded  # it was not told of anything
             raise BrokenError("source-failed", f"the block cannot be handed to a function: {error}") from None
         self._process.tell(frame | {"nbytes": nbytes})
         self._usage = Usage(nbytes_in=nbytes)
@@ -124,7 +125,7 @@ class Talk:
 
     def _measured(self, frame: Frame) -> Usage:
         """Return what was used: our own measures, and as far as it is possible what the process says."""
-        most_s = (monotonic() - self._began) * (os.cpu_count() or 1)
+        most_s = (monotonic() - self._began) * _PROCESSORS
         return Usage(
             max(self._process.cpu_s() - self._cpu_before_s, _number(frame.get("cpu_s"), most_s)),
             int(max(self._process.peak_nbytes, _number(frame.get("peak_nbytes"), _MOST_NBYTES))),
@@ -135,7 +136,9 @@ class Talk:
 
 def _number(value: object, most: float) -> float:
     """Return a number that somebody claims, between nothing and what can be."""
-    return min(value, most) if isinstance(value, (int, float)) and isfinite(value) and value > 0 else 0
+    if not isinstance(value, (int, float)) or not value > 0:
+        return 0
+    return min(most, value)  # an integer may be too large for a float
 
 
 def _values(value: Input) -> Sequence[Value]:

@@ -49,7 +49,7 @@ class Watch:
         self._due = monotonic() + TICK_S
         kin = _census.kin(self._pid)
         if len(kin) > MOST_PROCESSES:
-            raise BrokenError("process-limit", f"the function had {len(kin)} processes, more than {MOST_PROCESSES}")
+            raise BrokenError("process-limit", f"the function had {len(kin)} processes; {MOST_PROCESSES} are allowed")
         each = [memory_of(pid) for pid in kin]
         resident, private = (sum(of) for of in zip(*each, strict=True))
         self.peak_nbytes = max(self.peak_nbytes, *(of for of, _ in each))
@@ -57,7 +57,10 @@ class Watch:
         own = private - self._private - self._given_nbytes
         all_of_it = resident - self._resident - 2 * self._given_nbytes - self._shared_nbytes
         if max(own, all_of_it) > self._most_nbytes:
-            raise BrokenError("memory-limit", f"the function took more than the {self._most_nbytes} bytes that it may")
+            hint = "choose smaller chunks, or a larger limits.memory"
+            raise BrokenError(
+                "memory-limit", f"the function took more than {self._most_nbytes} bytes of memory; {hint}"
+            )
 
 
 def cpu_s(pid: int) -> float:

@@ -67,14 +67,8 @@ class Jobs(Found, Slices, Outputs, Retention):
                 self._database.backend.lock(connection, f"cloudify {job.owner} {idempotency.key}")
                 if first := _first(connection, job, idempotency):
                     return first
-            made = {
-                "hidden": False,
-                "pruned": False,
-                "last_seq": 0,
-                "request": request,
-                "plan": plan,
-                "template": template,
-            }
+            made: dict[str, Any] = {"hidden": False, "pruned": False, "last_seq": 0}
+            made |= {"request": request, "plan": plan, "template": template}
             insert = _jobs.insert().values(job_values(job) | made).returning(_jobs.c.serial)
             locked = Locked(connection.execute(insert).scalar_one(), job, 0)
             self._give(connection, locked.serial, inputs, 1)

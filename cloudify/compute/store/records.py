@@ -5,6 +5,7 @@ from typing import Generic, Literal, TypeVar
 
 from cloudify.model.function import Function
 from cloudify.model.job import Failure, Job
+from cloudify.model.token import StoredToken
 
 SliceState = Literal["pending", "leased", "done", "failed"]
 """Pending: to be run. Leased: the engine has handed it to a worker."""
@@ -82,6 +83,17 @@ class Event:
     """JSON."""
     is_emitted: bool
     """Whether the function said it, and not the server."""
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """A token, and what became of it. Times are seconds since 1970."""
+
+    token: StoredToken
+    created: float
+    last_used: float | None
+    """To the minute."""
+    revoked: float | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """The only door to the store. It imports SQLAlchemy: who only may need a store imports this when it does."""
 
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from threading import Event
 
@@ -78,9 +78,8 @@ def open_store(url: str | None, data_dir: Path, *, migrate: bool) -> Store:
     """
     database = Database(Sqlite(data_dir / FILE) if url is None else Postgresql(url))
     store = Store(database, data_dir)
-    try:
+    with ExitStack() as unless_ready:
+        unless_ready.callback(store.close)
         prepare(database, migrate=migrate)
-    except BaseException:
-        store.close()
-        raise
+        unless_ready.pop_all()
     return store

@@ -5,10 +5,11 @@ from collections.abc import Iterable
 from time import time
 from typing import Any
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, func, select, update
 
 from cloudify.compute.store import schema
 from cloudify.compute.store.database import Database
+from cloudify.compute.store.records import Issued
 from cloudify.model.token import StoredToken, new_token
 
 NOTED_S = 60.0
@@ -53,13 +54,13 @@ class Tokens:
         """Return a token, also one that was revoked or is too old."""
         with self._database.reading() as connection:
             row = connection.execute(select(_tokens).where(_tokens.c.id == token_id)).first()
-        return None if row is None else _token_of(row)
+        return None if row is None else _issued(row).token
 
-    def list(self) -> tuple[StoredToken, ...]:
+    def list(self) -> tuple[Issued, ...]:
         """Return all tokens, the oldest first."""
         with self._database.reading() as connection:
             rows = connection.execute(select(_tokens).order_by(_tokens.c.created, _tokens.c.id)).all()
-        return tuple(map(_token_of, rows))
+        return tuple(map(_issued, rows))
 
     def revoke(self, token_id: str) -> bool:
         """Have a token be good for nothing, from now on; returns whether there is one."""
@@ -68,16 +69,18 @@ class Tokens:
             connection.execute(update(_tokens).where(mine, _tokens.c.revoked.is_(None)).values(revoked=time()))
             return connection.execute(select(_tokens.c.id).where(mine)).first() is not None
 
-    def note_use(self, token: StoredToken, at: float) -> None:
-        """Take note that a token was used, if that was not done within the last minute."""
-        if token.used_at is not None and at - token.used_at < NOTED_S:
-            return
-        with self._database.writing() as connection:
-            connection.execute(update(_tokens).where(_tokens.c.id == token.id).values(last_used=at))
+    def note_use(self, token_id: str, at: float) -> None:
+        """Take note that a token was used, in seconds since 1970, if that was not done within the minute before."""
+        mine = (_tokens.c.id == token_id, func.coalesce(_tokens.c.last_used, 0.0) <= at - NOTED_S)
+        with self._database.reading() as connection:
+            is_news = connection.execute(select(_tokens.c.id).where(*mine)).first() is not None
+        if is_news:
+            with self._database.writing() as connection:
+                connection.execute(update(_tokens).where(*mine).values(last_used=at))
 
 
-def _token_of(row: Row[*tuple[Any, ...]]) -> StoredToken:
-    return StoredToken(
+def _issued(row: Row[*tuple[Any, ...]]) -> Issued:
+    token = StoredToken(
         id=row.id,
         digest=row.digest.hex(),
         user=row.user,
@@ -85,6 +88,5 @@ def _token_of(row: Row[*tuple[Any, ...]]) -> StoredToken:
         expires_at=row.expires,
         is_revoked=row.revoked is not None,
         datasets=None if row.datasets is None else tuple(json.loads(row.datasets)),
-        created_at=row.created,
-        used_at=row.last_used,
     )
+    return Issued(token, row.created, row.last_used, row.revoked)

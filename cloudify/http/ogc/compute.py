@@ -128,5 +128,5 @@ class _Tokens:
         found = tokens.find(token_id)
         if found is not None:
             with suppress(StoreUnavailableError):  # who may read may do so where nothing can be written
-                tokens.note_use(found, time())
+                tokens.note_use(found.id, time())
         return found

@@ -174,7 +174,7 @@ def test_who_only_delays_is_ended_in_time(lie: Any, lines: str) -> None:
 
 
 def test_what_is_claimed_to_be_used_is_believed_within_reason(lie: Any) -> None:
-    claims = '{"cpu_s": 1e300, "peak_nbytes": -1, "traceback": "", "message": "m", "reason": "user-error"}'
+    claims = '{"cpu_s": 10**400, "peak_nbytes": -1, "traceback": "", "message": "m", "reason": "user-error"}'
     with pytest.raises(SliceFailedError) as caught:
         lie(f'send({{"op": "failed", "run": run, **{claims}}})')
     assert 0 <= caught.value.usage.cpu_s < 100

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import psutil
 import pytest
-from playing import descriptors, is_gone, play, scenes, until
+from playing import descriptors, is_dead, is_gone, play, scenes, until
 
 from cloudify.compute.child.launch import Launch
 from cloudify.compute.child.pool import Children
@@ -60,7 +60,7 @@ def test_one_waits_without_having_been_given_anything(make: Any) -> None:
     children.warm_up()
     until(lambda: len(children.pids()) == 1)
     (spare,) = children.pids()
-    time.sleep(1)
+    until(lambda: children._spares._waiting[0]._poll.poll(0))  # it has said that it is ready
     began = time.monotonic()
     assert pid_of(children) == spare
     assert time.monotonic() - began < 1
@@ -217,5 +217,5 @@ def test_they_end_with_the_process_that_started_them(light: Launch, tmp_path: Pa
             host.stdin.write("x")
             host.stdin.flush()
         host.wait(10)
-    until(lambda: is_gone(pid), 3)
+    until(lambda: is_dead(pid), 5)
     assert end == "kill" or not list(tmp_path.iterdir())

@@ -39,6 +39,14 @@ def is_gone(pid: int) -> bool:
     return not psutil.pid_exists(pid)
 
 
+def is_dead(pid: int) -> bool:
+    """Whether a process has ended, though somebody else may still have to wait for it."""
+    try:
+        return bool(psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return True
+
+
 def descriptors() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
 

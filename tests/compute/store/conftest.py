@@ -3,6 +3,7 @@
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from itertools import count
@@ -75,9 +76,9 @@ class Cluster:
             connection.execute(f"CREATE DATABASE {name}")  # type: ignore[arg-type]  # a name of ours
         return self.url(name)
 
-    def stop(self) -> None:
-        """End at once, whoever is connected."""
-        self.process.send_signal(2)
+    def stop(self, how: signal.Signals = signal.SIGINT) -> None:
+        """End, whoever is connected."""
+        self.process.send_signal(how)
         self.process.wait(timeout=20)
 
 
@@ -92,7 +93,7 @@ def _cluster() -> Iterator[Callable[[], Cluster]]:
 
     yield cluster
     for each in made:
-        each.stop()
+        each.stop(signal.SIGQUIT)  # without writing what nobody will read
         shutil.rmtree(each.folder)
 
 

@@ -78,9 +78,9 @@ def test_what_was_acknowledged_before_a_kill_is_there_whole(
     store: Store, reopen: Callable[[], Store], url: str | None, tmp_path: Path
 ) -> None:
     """Engines are killed at any moment, the last ends the work (security.md, D-01)."""
-    total, count = 240, 0
+    total, count = 120, 0
     added(store, total)
-    for moment in (1, 17, 240):
+    for moment in (1, 9, 240):
         boot = f"boot {moment}"
         store.jobs.reclaim(boot)
         engine = settling(url, tmp_path, count + 1, total, boot)
@@ -102,10 +102,10 @@ def test_what_was_acknowledged_before_a_kill_is_there_whole(
 
 def test_several_processes_write_at_once(store: Store, url: str | None, tmp_path: Path) -> None:
     """Each settles slices of its own, while this one extends and reads; who polls sees events in their order."""
-    total = 240
+    total = 120
     store.jobs.add(Job("j", "ann", "map", 1.0, total=total, on_error="skip", is_open=True), "{}", "{}")
     store.jobs.happen("j", Began(at=1.0))
-    engines = [settling(url, tmp_path, first, first + 79, f"boot {first}") for first in (1, 81, 161)]
+    engines = [settling(url, tmp_path, first, first + 39, f"boot {first}") for first in (1, 41, 81)]
     seen: list[int] = []
     extended = 0
     deadline = monotonic() + 60

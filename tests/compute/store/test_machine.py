@@ -241,8 +241,8 @@ def test_whatever_happens_the_store_says_what_the_model_says(reopen: Callable[[]
     run_state_machine_as_test(
         lambda: Machine(anew),
         settings=settings(
-            max_examples=20 if url is None else 6,
-            stateful_step_count=25,
+            max_examples=14 if url is None else 4,
+            stateful_step_count=20,
             deadline=None,
             database=None,
             phases=[Phase.generate],

@@ -22,7 +22,6 @@ from cloudify.compute.lifecycle import Began, Extended
 from cloudify.compute.store import migrations, schema
 from cloudify.compute.store.records import Deployed, Idempotency, SliceLog, SliceRange
 from cloudify.compute.store.store import FILE, Store, open_store
-from cloudify.compute.store.token_text import digest_of
 from cloudify.errors import InvalidSettingError, StoreSchemaError, StoreUnavailableError
 from cloudify.model.function import Function
 from cloudify.model.job import Failure, Job, Usage
@@ -74,9 +73,11 @@ def check(store: Store) -> None:
     assert store.jobs.referenced(["ab" * 32, "cd" * 32, "ef" * 32]) == {"ab" * 32, "cd" * 32}
     repeated = replace(record.job, id="job-2", created=110.0)
     assert store.jobs.add(repeated, "", "", (), Idempotency("key", "hash")).id == "job-1"
-    (token,) = store.tokens.list()
-    assert (token.user, token.scopes, token.datasets, token.expires) == (USER, {"compute", "read"}, {"a"}, 5e9)
-    assert len(token.digest) == len(digest_of(""))
+    (issued,) = store.tokens.list()
+    token = store.tokens.find(issued.token.id)
+    assert token is not None
+    assert (token.user, token.scopes, token.datasets, token.expires_at) == (USER, {"compute", "read"}, ("a",), 5e9)
+    assert len(token.digest) == 64
     assert store.processes.list() == (DEPLOYED,)
 
 

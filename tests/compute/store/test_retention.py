@@ -130,7 +130,7 @@ def test_a_backup_that_is_taken_while_jobs_run_restores(tmp_path: Path) -> None:
     """security.md, D-20: the copy has all that was acknowledged before, and every blob that it names."""
     store = open_store(None, tmp_path / "data", migrate=True)
     old = ended(store, "old", 100.0, [b"a", b"b"])
-    text = store.tokens.create("ann", ["read"])
+    store.tokens.create("ann", ["read"])
     stop = Event()
     store.jobs.add(Job("j", "ann", "map", 1.0, total=10**6, on_error="skip"), "{}", "{}")
     store.jobs.happen("j", Began(at=1.0))
@@ -155,7 +155,7 @@ def test_a_backup_that_is_taken_while_jobs_run_restores(tmp_path: Path) -> None:
             assert before <= done(copy) == len(pieces) <= after
             assert all(copy.blobs.read(piece.sha256) == piece.key.encode() for piece in pieces)
             assert there(copy, old) == [True] * 4
-            assert copy.tokens.list()[0].is_text(text)
+            assert [issued.token.user for issued in copy.tokens.list()] == ["ann"]
             copy.jobs.reclaim("of a server that was started on it")
             assert copy.jobs.happen("j", Dismissed(at=5.0))[0].state == "dismissed"
             copy.close()

@@ -1,7 +1,9 @@
 """Datasets made for what no file at hand has: every kind of value, name, attribute, unit and chunking."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
+from typing import Any, Literal
 
 import cftime
 import dask.array as da
@@ -292,10 +294,47 @@ def zarr3(path: Path) -> None:
     zarr.consolidate_metadata(path, zarr_format=3)
 
 
+CODECS2: Mapping[str, Any] = {
+    "none": None, "zstd": numcodecs.Zstd(5), "zstd_sum": numcodecs.Zstd(3, checksum=True), "gzip": numcodecs.GZip(6),
+    **{
+        f"blosc_{cname}_{shuffle}": numcodecs.Blosc(cname, 7, shuffle)
+        for cname, shuffle in (("lz4", 1), ("lz4hc", 2), ("zstd", 0), ("zlib", 1), ("blosclz", -1))
+    },
+}  # fmt: skip
+CODECS3: Mapping[str, Any] = {
+    "none": None, "zstd": zarr.codecs.ZstdCodec(level=5), "zstd_sum": zarr.codecs.ZstdCodec(level=3, checksum=True),
+    "gzip": zarr.codecs.GzipCodec(level=6),
+    **{
+        f"blosc_{cname}_{shuffle}": zarr.codecs.BloscCodec(cname=cname, clevel=7, shuffle=shuffle)
+        for cname, shuffle in (
+            ("lz4", "shuffle"), ("lz4hc", "bitshuffle"), ("zstd", "noshuffle"), ("zlib", "shuffle"),
+            ("blosclz", "bitshuffle"),
+        )
+    },
+}  # fmt: skip
+"""Compressions that zarr v2 and v3 share, by the name of a variable."""
+
+
+def codecs(path: Path, zarr_format: Literal[2, 3], compressors: Mapping[str, Any]) -> None:
+    """Every compression that is passed on as it is stored, edges cut off, and a chunk that nobody wrote."""
+    group = zarr.open_group(path, mode="w", zarr_format=zarr_format)
+    values = np.arange(35, dtype="f4").reshape(7, 5) / 7
+    more: dict[str, Any] = {"dimension_names": ("y", "x")} if zarr_format == 3 else {}
+    for name, compressor in compressors.items():
+        array = group.create_array(
+            name, shape=(7, 5), chunks=(3, 2), dtype="f4", fill_value=-2.0, compressors=compressor, filters=None, **more
+        )
+        array.attrs["_ARRAY_DIMENSIONS"] = ["y", "x"]
+        array[3:] = values[3:]
+    zarr.consolidate_metadata(path, zarr_format=zarr_format)
+
+
 FILES: Mapping[str, tuple[str, Callable[[Path], None]]] = {
     "made-netcdf4": ("made.nc", netcdf4),
     "made-netcdf3": ("made3.nc", netcdf3),
     "made-zarr2": ("made2.zarr", zarr2),
     "made-zarr3": ("made3.zarr", zarr3),
+    "made-codecs2": ("codecs2.zarr", partial(codecs, zarr_format=2, compressors=CODECS2)),
+    "made-codecs3": ("codecs3.zarr", partial(codecs, zarr_format=3, compressors=CODECS3)),
 }
 """Written into a folder and served from there, by name."""

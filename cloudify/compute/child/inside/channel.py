@@ -24,6 +24,13 @@ PROGRESS_S = 0.1
 Frame = dict[str, Any]
 
 
+def _refused(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refused)
+
+
 def encode(frame: Frame) -> bytes:
     """Return a frame as it travels."""
     text = json.dumps(frame).encode()
@@ -52,16 +59,12 @@ class Frames:
                 raise ValueError("a frame is said to be too long")
             if len(self._data) < end:
                 break
-            frame = json.loads(self._data[LENGTH_NBYTES:end].decode(), parse_constant=_refused)
+            frame = _DECODER.decode(self._data[LENGTH_NBYTES:end].decode())
             if not isinstance(frame, dict):
                 raise ValueError("a frame is no object")  # noqa: TRY004  # of who sent it
             frames.append(frame)
             del self._data[:end]
         return frames
-
-
-def _refused(name: str) -> None:
-    raise ValueError(f"{name} is no JSON")
 
 
 class Channel:

@@ -26,6 +26,7 @@ from cloudify.compute.child.inside.arrays import (
 ATTRIBUTE_CHARS = 1000
 """Of an attribute that has no form of its own."""
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False)
 _LENGTH_NBYTES = 8
 _ITSELF = "\0"
 """Stands for the name of a DataArray, which may be that of one of its coordinates."""
@@ -58,7 +59,7 @@ def pack(values: Iterable[object], room: Callable[[int], memoryview]) -> int:
     """
     parts: list[Array] = []
     try:
-        header = json.dumps([_described(value, parts) for value in values], ensure_ascii=False).encode()
+        header = _ENCODER.encode([_described(value, parts) for value in values]).encode()
     except UnicodeEncodeError:
         raise UnfitError("a name, an attribute or a value holds what is no text: half a surrogate pair") from None
     offsets, end = [], aligned(_LENGTH_NBYTES + len(header))
@@ -93,7 +94,7 @@ def unpack(memory: memoryview, most_header_nbytes: int, look: Callable[[Array], 
     text = str(memory[_LENGTH_NBYTES:end], "utf-8")
     header = json.loads(text)
     if "\\u" in text:  # we escape control characters only: this may be half a surrogate pair, which is no text
-        json.dumps(header, ensure_ascii=False).encode()
+        _ENCODER.encode(header).encode()
     reader = Reader(memory, aligned(end), look)
     return [_restored(spec, reader) for spec in header]
 

@@ -3,6 +3,7 @@
 import contextlib
 import ctypes
 import errno
+import faulthandler
 import gc
 import importlib
 import json
@@ -235,9 +236,10 @@ def _ask_system() -> None:
     libc = ctypes.CDLL(None)
     libc.prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: an endless loop ends with whoever started it
     with contextlib.suppress(AttributeError):  # a C library without
-        # M_MMAP_THRESHOLD, M_TRIM_THRESHOLD: a block's memory is there again for the next block, without page faults
-        libc.mallopt(-3, 2**25)
-        libc.mallopt(-1, 2**29)
+        # M_MMAP_THRESHOLD, M_TRIM_THRESHOLD: a block's memory is there again for the next block, without page faults;
+        # M_ARENA_MAX: a thread takes no 64 MiB of the addresses that are allowed
+        for option, value in ((-3, 2**25), (-1, 2**29), (-8, 1)):
+            libc.mallopt(option, value)
 
 
 def main(in_fd: int, out_fd: int) -> None:
@@ -246,6 +248,7 @@ def main(in_fd: int, out_fd: int) -> None:
         os.set_inheritable(fd, False)  # noqa: FBT003  # Python's own
     _ask_system()
     channel = Channel()
+    faulthandler.enable()  # what crashes is in the log
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(line_buffering=True, errors="backslashreplace")  # type: ignore[union-attr]
     for module in ("xarray", "cftime"):
