@@ -51,7 +51,8 @@ class Connection:
         self._pause_s = 0.0
         self._retry_at = 0.0
         self._ending: set[asyncio.Task[None]] = set()
-        self._heard: set[tuple[Any, str]] = set()
+        self._heard: dict[str, tuple[Any, Hear]] = {}
+        """By topic: over which connection it is heard, and by whom."""
 
     async def compute(
         self, graph: Mapping[Any, Any], keys: Sequence[Any], *, connect_s: float
@@ -104,16 +105,16 @@ class Connection:
         WorkersLostError
             If workers died while they ran it.
         """
-        from distributed import CancelledError, KilledWorker
-
         client = await self._running(connect_s)
-        await self._listen(client, topic, hear)
+        self._listen(client, topic, hear)
         try:
-            return await client.submit(function, *given, pure=False, retries=0)
-        except KilledWorker as error:
-            raise WorkersLostError(str(error)) from error
-        except (CancelledError, OSError) as error:
+            future = client.submit(function, *given, pure=False, retries=0)
+        except OSError as error:
             raise ClusterUnavailableError(LOST) from error
+        try:
+            return await _outcome(future)
+        finally:
+            future.release()  # nobody else wants it: a task that has not begun never does
 
     async def everywhere(self, function: Callable[..., object], given: Sequence[object], *, connect_s: float) -> None:
         """Call a function in every worker, beside its tasks.
@@ -137,10 +138,10 @@ class Connection:
         except OSError as error:
             raise ClusterUnavailableError(AWAY) from error
 
-    async def _listen(self, client: Any, topic: str, hear: Hear) -> None:  # noqa: ANN401
+    def _listen(self, client: Any, topic: str, hear: Hear) -> None:  # noqa: ANN401
         """Hear what tasks tell under a topic, over this connection as over those before it."""
-        if (client, topic) not in self._heard:
-            self._heard = {(client, topic)}
+        if self._heard.get(topic) != (client, hear):
+            self._heard[topic] = client, hear
             client.subscribe_topic(topic, lambda event: hear(event[1]))
 
     async def encodes(self, *, connect_s: float) -> bool:
@@ -224,6 +225,21 @@ class Connection:
         task = asyncio.ensure_future(close(client))
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)
+
+
+async def _outcome(future: Any) -> Any:  # noqa: ANN401  # distributed.Future, and what its task returns
+    """Return what a task returned; raise what it raised, `WorkersLostError` or `ClusterUnavailableError`."""
+    from distributed import CancelledError, KilledWorker
+
+    failure = await future.exception()
+    if isinstance(failure, KilledWorker):
+        raise WorkersLostError(str(failure)) from failure
+    if failure is not None:
+        raise failure
+    try:
+        return await future
+    except (CancelledError, OSError) as error:
+        raise ClusterUnavailableError(LOST) from error
 
 
 async def _close_settled(client: Any) -> None:  # noqa: ANN401

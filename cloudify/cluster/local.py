@@ -5,8 +5,9 @@ process and its workers have the keys: without TLS any user of the machine could
 """
 
 import os
+from collections.abc import Mapping
 from multiprocessing import current_process, get_context
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cloudify.cluster.connection import CREDENTIALS
 from cloudify.errors import MissingMainGuardError, UsageError
@@ -28,7 +29,13 @@ NO_PAGES: dict[str, list[str]] = {"distributed.scheduler.http.routes": [], "dist
 """Dask's web pages show logs and paths to whoever asks, without a key."""
 
 
-def start_local_cluster(*, n_workers: int | None, threads_per_worker: int | None, encrypted: bool) -> "LocalCluster":
+def start_local_cluster(
+    *,
+    n_workers: int | None,
+    threads_per_worker: int | None,
+    encrypted: bool,
+    scheduler: Mapping[str, Any] | None = None,
+) -> "LocalCluster":
     """Start a scheduler and workers on the loopback address. Blocks for seconds.
 
     Parameters
@@ -37,6 +44,8 @@ def start_local_cluster(*, n_workers: int | None, threads_per_worker: int | None
         By default as many as cores and memory allow.
     encrypted
         Whether connections need the keys of this process.
+    scheduler
+        How it differs from those of Dask: arguments of ``distributed.Scheduler``.
 
     Raises
     ------
@@ -57,7 +66,7 @@ def start_local_cluster(*, n_workers: int | None, threads_per_worker: int | None
             threads_per_worker=threads_per_worker,
             security=Security.temporary() if encrypted else None,
             dashboard_address="127.0.0.1:0",  # the usual port may be taken
-            scheduler_kwargs={"dashboard": False},
+            scheduler_kwargs={"dashboard": False, **(scheduler or {})},
             preload=[*dask.config.get("distributed.worker.preload"), PRELOAD],
         )
     CREDENTIALS[cluster.scheduler_address] = cluster.security

@@ -1,14 +1,15 @@
 """The end of a job: what its slices left becomes one result."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from itertools import islice
 
 from cloudify.compute.batch import Joining, Work
 from cloudify.compute.child.inside.packing import File, Plain
 from cloudify.compute.child.returned import load
-from cloudify.compute.executor import Executor, LostError
+from cloudify.compute.executor import DiedError, Executor, LostError
 from cloudify.compute.feeding import Feeder
 from cloudify.compute.planned import Planned
 from cloudify.compute.results.assemble import assemble
@@ -17,14 +18,16 @@ from cloudify.compute.results.source import ranges
 from cloudify.compute.results.whole import assemble_whole
 from cloudify.compute.store.store import Store
 from cloudify.compute.template import Template
-from cloudify.errors import ClusterUnavailableError, CombineFailedError, InvalidResultError
+from cloudify.errors import ClusterUnavailableError, CombineFailedError, InvalidResultError, StoreUnavailableError
 from cloudify.model.outcome import Outcome, Piece
-
-if TYPE_CHECKING:
-    from concurrent.futures import Future
 
 JOINED = 16
 """Results that one task combines."""
+GRACE_S = 300.0
+"""What that may take longer than the function may; a task waits for its turn, too."""
+MOST_DEATHS = 3
+"""How often a worker may die with one task of these: it need not be why."""
+LOST = "the cluster was lost while results were combined; that is done again"
 AT_ONCE = 1000
 """Values that are read at once."""
 
@@ -96,10 +99,9 @@ class Assembler:
 
     def _combined(self, work: Work, left: Left) -> Written | None:
         """Combine all results, neighbours first, so that their order is kept."""
-        values = [piece.sha256 for piece in left.pieces()]
+        values = list(self._joined(work, (piece.sha256 for piece in left.pieces())))  # never all of them
         while len(values) > 1:
-            runs = [tuple(values[start : start + JOINED]) for start in range(0, len(values), JOINED)]
-            values = list(self._joined(work, runs))
+            values = list(self._joined(work, values))
         if not values:
             return None
         value = load(self._store.blobs.read(values[0]))
@@ -108,21 +110,33 @@ class Assembler:
         content = json.loads(value.json) if isinstance(value, Plain) else value
         return assemble_whole(work.function.entry, content, self._store.blobs, failed=ranges(left.failed_numbers()))
 
-    def _joined(self, work: Work, runs: list[tuple[str, ...]]) -> Iterator[str]:
-        """Yield the one value of each run, in their order."""
-        window = 2 * self._executor.slots
-        for start in range(0, len(runs), window):
-            begun = [(run, self._executor.join(Joining(work, run))) for run in runs[start : start + window] if run[1:]]
-            done = {run: self._value(future) for run, future in begun}
-            yield from (done[run] if run[1:] else run[0] for run in runs[start : start + window])
+    def _joined(self, work: Work, values: Iterable[str]) -> Iterator[str]:
+        """Yield the one value of each run of values, in their order."""
+        rest = iter(values)
+        runs = iter(lambda: tuple(islice(rest, JOINED)), ())
+        while some := list(islice(runs, 2 * max(1, self._executor.slots))):
+            begun = [self._executor.join(Joining(work, run)) if run[1:] else None for run in some]
+            for run, future in zip(some, begun, strict=True):
+                yield run[0] if future is None else self._value(Joining(work, run), future)
 
-    def _value(self, begun: "Future[Outcome]") -> str:
+    def _value(self, joining: Joining, begun: "Future[Outcome]") -> str:
         """Wait for a value; return its hash."""
-        try:
-            outcome = begun.result()
-        except LostError as error:
-            raise ClusterUnavailableError("the cluster was lost while results were combined") from error
-        if outcome.failure is not None:
-            failure = outcome.failure
-            raise CombineFailedError(failure.reason, failure.message, failure.traceback)
+        for _ in range(MOST_DEATHS):
+            try:
+                return _hash_of(begun.result(JOINED * joining.work.wall_s + GRACE_S))
+            except DiedError:
+                begun = self._executor.join(joining)
+            except (LostError, TimeoutError, CancelledError) as error:
+                begun.cancel()
+                raise ClusterUnavailableError(LOST) from error
+        raise CombineFailedError("worker-lost", "the workers died that combined them; was there too little memory?", "")
+
+
+def _hash_of(outcome: Outcome) -> str:
+    """Return what combined results are kept under."""
+    failure = outcome.failure
+    if failure is None:
         return outcome.pieces[0].sha256
+    if failure.reason == "no-room":
+        raise StoreUnavailableError("has no room: its disk is full", has_no_room=True)
+    raise CombineFailedError(failure.reason, failure.message, failure.traceback)

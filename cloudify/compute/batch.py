@@ -58,6 +58,8 @@ class Item:
 class Batch:
     """Slices of one job that one thread runs one after another."""
 
+    id: str
+    """No other batch has it, whichever engine made that."""
     work: Work
     items: tuple[Item, ...]
 
@@ -86,10 +88,19 @@ class Told:
     """What a function says while it runs."""
 
     job_id: str
+    batch: str
     number: int
     attempt: int
     emitted: tuple[Emitted, ...] = ()
     progress: float | None = None
 
 
-Tell = Callable[[Told], None]
+@dataclass(frozen=True, slots=True)
+class Alive:
+    """That a batch runs: said when it begins, and every few seconds then."""
+
+    job_id: str
+    batch: str
+
+
+Tell = Callable[[Told | Alive], None]

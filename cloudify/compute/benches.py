@@ -4,6 +4,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from hashlib import blake2b
 from threading import Lock
+from weakref import WeakValueDictionary
 
 import xarray as xr
 
@@ -16,6 +17,7 @@ from cloudify.compute.template import Template
 from cloudify.compute.templating import template_of
 from cloudify.datasets.open import open_entry
 from cloudify.errors import SourceMovedOnError
+from cloudify.model.entry import Entry
 
 MOST = 8
 """Jobs whose datasets are held open."""
@@ -69,13 +71,21 @@ class Bench:
         return Fitter(template, self.planned.plan, name), template.to_json()
 
 
+class _Turn:
+    """Of those that want one dataset open: the first opens it."""
+
+    def __init__(self) -> None:
+        self.lock = Lock()
+
+
 class Benches:
     """Those of one process, the last few. Safe to use from many threads."""
 
     def __init__(self) -> None:
-        self._lock = Lock()
+        self._lock = Lock()  # guards what follows
         self._readers: OrderedDict[str, Reader] = OrderedDict()
         self._fitters: OrderedDict[bytes, Fitter] = OrderedDict()
+        self._opening: WeakValueDictionary[str, _Turn] = WeakValueDictionary()
 
     def of(self, work: Work) -> Bench:
         """Return that of a job. Blocks while its dataset is opened.
@@ -88,22 +98,28 @@ class Benches:
             If it is another than when the job was planned.
         """
         planned = Planned.from_json(work.planned).grown(work.total)
+        reader = None if work.entry is None else self._reader(work, work.entry, planned)
         with self._lock:
-            return Bench(work, planned, self._reader(work, planned), self._fitter(work, planned))
+            return Bench(work, planned, reader, self._fitter(work, planned))
 
-    def _reader(self, work: Work, planned: Planned) -> Reader | None:
-        if work.entry is None:
-            return None
-        reader = self._readers.get(work.job_id)
-        if reader is None:
-            opened = open_entry(work.entry, timeout_s=work.settings.remote_timeout_s, settings=work.settings)
+    def _reader(self, work: Work, entry: Entry, planned: Planned) -> Reader:
+        """Return the one reader of a job. Others go on while a dataset is opened, which may take long."""
+        with self._lock:
+            turn = self._opening.setdefault(work.job_id, _Turn())
+        with turn.lock:
+            with self._lock:
+                if work.job_id in self._readers:
+                    self._readers.move_to_end(work.job_id)
+                    return self._readers[work.job_id]
+            opened = open_entry(entry, timeout_s=work.settings.remote_timeout_s, settings=work.settings)
             if opened.token != planned.token:
                 raise SourceMovedOnError(planned.dataset)
-            reader = self._readers[work.job_id] = Reader(opened, planned.cells)
-            while len(self._readers) > MOST:
-                self._readers.popitem(last=False)
-        self._readers.move_to_end(work.job_id)
-        return reader
+            reader = Reader(opened, planned.cells)
+            with self._lock:
+                self._readers[work.job_id] = reader
+                while len(self._readers) > MOST:
+                    self._readers.popitem(last=False)
+            return reader
 
     def _fitter(self, work: Work, planned: Planned) -> Fitter | None:
         if work.template is None:

@@ -4,27 +4,36 @@ import logging
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict
-from functools import lru_cache
+from threading import Lock
+from time import monotonic
 from typing import Any, TypeVar
 
 from cloudify.cluster.connection import WorkersLostError
 from cloudify.cluster.tasks import Tasks
-from cloudify.compute.batch import Batch, Joining, Report, Tell, Told
-from cloudify.compute.executor import LostError
+from cloudify.compute.batch import Alive, Batch, Joining, Report, Tell, Told
+from cloudify.compute.executor import DiedError, LostError
 from cloudify.compute.work import Workplace
 from cloudify.errors import ClusterUnavailableError
-from cloudify.model.job import Failure
 from cloudify.model.outcome import Emitted, Outcome
 
 TOPIC = "cloudify-slices"
+COUNT_S = 5.0
+"""How often workers are counted: some come later, some go."""
+RETRY_S = 1.0
+"""Before a cluster is looked for again that was not there."""
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
+_making = Lock()
+_workplaces: list[Workplace] = []
 
-@lru_cache(maxsize=1)
+
 def workplace() -> Workplace:
     """Return the one of this process, a worker of the cluster."""
-    return Workplace()
+    with _making:
+        if not _workplaces:
+            _workplaces.append(Workplace())
+        return _workplaces[0]
 
 
 def run_batch(batch: Batch) -> Report:
@@ -33,8 +42,9 @@ def run_batch(batch: Batch) -> Report:
 
     worker = get_worker()
 
-    def tell(told: Told) -> None:
-        worker.loop.add_callback(worker.log_event, TOPIC, asdict(told))
+    def tell(told: Told | Alive) -> None:
+        said = {"alive" if isinstance(told, Alive) else "told": asdict(told)}
+        worker.loop.add_callback(worker.log_event, TOPIC, said)
 
     return workplace().run(batch, tell)
 
@@ -62,43 +72,42 @@ class OnDask:
         self._address, self._connect_s = address, connect_s
         self._tell: Callable[[dict[str, Any]], None] = lambda said: tell(_told(said))
         self._tasks: Tasks | None = None
-        self.slots = 1
+        self.slots = 0
         self._starter = ThreadPoolExecutor(1, thread_name_prefix="cloudify-dask")
         self._start: Future[tuple[Tasks, int]] | None = None
+        self._count_at = 0.0
+        """When workers are counted next, in monotonic time."""
 
     def ready(self) -> bool:
         """Whether there is a connection to workers; makes one if not."""
-        if self._tasks is not None:
-            return True
-        if self._start is None:
+        if self._start is None and monotonic() >= self._count_at:
             self._start = self._starter.submit(self._connect)
-        if not self._start.done():
-            return False
-        start, self._start = self._start, None
-        error = start.exception()
-        if error is not None:
-            if not isinstance(error, ClusterUnavailableError):
-                log.error("no cluster for jobs", exc_info=error)
-            return False
-        self._tasks, self.slots = start.result()
-        return True
+        if self._start is not None and self._start.done():
+            start, self._start = self._start, None
+            self._connected(start)
+        return self._tasks is not None and self.slots > 0
 
     def _connect(self) -> tuple[Tasks, int]:
         tasks = Tasks(self._address(), self._connect_s, TOPIC, self._tell)
-        return tasks, max(1, tasks.slots())
+        return tasks, tasks.slots()
+
+    def _connected(self, start: "Future[tuple[Tasks, int]]") -> None:
+        error = start.exception()
+        if error is None:
+            self._tasks, self.slots = start.result()
+        else:
+            self._tasks = None
+            if not isinstance(error, ClusterUnavailableError | TimeoutError):
+                log.error("no cluster for jobs", exc_info=error)
+        self._count_at = monotonic() + (COUNT_S if self.slots and error is None else RETRY_S)
 
     def submit(self, batch: Batch) -> "Future[Report]":
         """Begin a batch."""
-        landing: Future[Report] = Future()
-        self._call(run_batch, batch).add_done_callback(lambda done: _hand_on(done, landing, _lost_batch(batch)))
-        return landing
+        return self._call(run_batch, batch)
 
     def join(self, joining: Joining) -> "Future[Outcome]":
         """Combine results."""
-        landing: Future[Outcome] = Future()
-        failed = Outcome(0, 1, failure=Failure("worker-lost", "the workers that combined results died"))
-        self._call(join_results, joining).add_done_callback(lambda done: _hand_on(done, landing, failed))
-        return landing
+        return self._call(join_results, joining)
 
     def stop(self, job_id: str) -> None:
         """End what runs of a job, at once."""
@@ -112,38 +121,37 @@ class OnDask:
         """Leave the cluster; who has started it ends it."""
         self._starter.shutdown(wait=False, cancel_futures=True)
 
-    def _call(self, function: Callable[..., T], given: object) -> "Future[T]":
+    def _call(self, function: Callable[[Any], T], given: object) -> "Future[T]":
         if self._tasks is None:
             raise ClusterUnavailableError("the Dask cluster for jobs is not there yet; ask again in a few seconds")
-        future = self._tasks.submit(function, given)
-        future.add_done_callback(self._note_loss)
-        return future
+        begun = self._tasks.submit(function, given)
+        begun.add_done_callback(self._note_loss)
+        landing: Future[T] = Future()
+        landing.add_done_callback(lambda done: begun.cancel() if done.cancelled() else None)
+        begun.add_done_callback(lambda done: _hand_on(done, landing))
+        return landing
 
     def _note_loss(self, done: "Future[T]") -> None:
         """Look for the workers anew after they were lost: there may be more of them, or fewer."""
         if not done.cancelled() and isinstance(done.exception(), ClusterUnavailableError):
-            self._tasks = None
+            self._tasks, self._count_at = None, 0.0
 
 
-def _told(said: dict[str, Any]) -> Told:
-    """Read what a worker passed on: events of Dask are plain values."""
-    return Told(**{**said, "emitted": tuple(Emitted(**one) for one in said["emitted"])})
+def _told(said: dict[str, Any]) -> Told | Alive:
+    """Read what a worker passed on: events of Dask are plain values, and the scheduler adds its own."""
+    if "alive" in said:
+        return Alive(**said["alive"])
+    told = said["told"]
+    return Told(**{**told, "emitted": tuple(Emitted(**one) for one in told["emitted"])})
 
 
-def _lost_batch(batch: Batch) -> Report:
-    """Return what became of a batch whose workers died."""
-    failure = Failure("worker-lost", "the worker died; it may have had too little memory")
-    return Report(tuple(Outcome(item.number, item.attempt, failure=failure) for item in batch.items))
-
-
-def _hand_on(done: "Future[T]", landing: "Future[T]", if_lost: T) -> None:
+def _hand_on(done: "Future[T]", landing: "Future[T]") -> None:
     """Pass an outcome on in the words of an executor."""
-    if done.cancelled():
-        landing.set_exception(LostError())
-        return
-    error = done.exception()
+    if not landing.set_running_or_notify_cancel():
+        return  # nobody wants it any more
+    error = LostError() if done.cancelled() else done.exception()
     if isinstance(error, WorkersLostError):
-        landing.set_result(if_lost)
+        landing.set_exception(DiedError())
     elif isinstance(error, ClusterUnavailableError):
         landing.set_exception(LostError())
     elif error is not None:

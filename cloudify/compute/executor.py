@@ -18,6 +18,10 @@ class LostError(Exception):
     """What was to run is lost with what it ran on; none of it counts as an attempt."""
 
 
+class DiedError(Exception):
+    """The worker died that had it, and it may be why."""
+
+
 class Executor(Protocol):
     """Runs batches. Safe to use from many threads."""
 
@@ -31,7 +35,7 @@ class Executor(Protocol):
         ...
 
     def submit(self, batch: Batch) -> "Future[Report]":
-        """Begin a batch. Its future raises `LostError`.
+        """Begin a batch. Its future raises `LostError` or `DiedError`; cancelled, it is not begun if it was not yet.
 
         Raises
         ------

@@ -20,7 +20,7 @@ from cloudify.settings import Settings
 
 
 class Feeder:
-    """Makes batches. Belongs to the engine's thread, but for `open`.
+    """Makes batches. Belongs to the engine's thread, but for `work_of` and `open`.
 
     A dataset with an entry is opened by whoever runs its slices; what only this process has, the objects of a host
     script, is read here and goes along.
@@ -91,17 +91,17 @@ class Feeder:
             return template
         return with_coordinates(Template.from_json(template), reader.plan, reader.opened).to_json()
 
-    def batch(self, flight: Flight, slices: Iterable[Numbered]) -> Batch:
+    def batch(self, batch_id: str, flight: Flight, slices: Iterable[Numbered]) -> Batch:
         """Return a batch. Blocks where values have to be read here; raises what reading raises."""
         work = replace(flight.work, total=flight.total)
         given = self._store.jobs.inputs(work.job_id, [n for n, _ in slices]) if work.takes_inputs else {}
         if not work.is_of_dataset:
-            return Batch(work, tuple(Item(n, attempt, datum=given[n]) for n, attempt in slices))
+            return Batch(batch_id, work, tuple(Item(n, attempt, datum=given[n]) for n, attempt in slices))
         reader = self._readers.get(work.job_id)
         items = (Item(n, attempt, cell=int(given[n]) if n in given else n) for n, attempt in slices)
         if reader is not None:
-            return Batch(work, tuple(replace(item, block=dump(reader.block(item.cell))) for item in items))
-        return Batch(work, tuple(items))
+            return Batch(batch_id, work, tuple(replace(item, block=dump(reader.block(item.cell))) for item in items))
+        return Batch(batch_id, work, tuple(items))
 
     def forget(self, job_id: str) -> None:
         """Let go of what a job needed."""

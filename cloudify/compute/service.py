@@ -2,15 +2,16 @@
 
 import logging
 from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 from functools import cached_property
 from secrets import token_hex
 from threading import Event, Lock, Thread
+from types import MappingProxyType
 from typing import Any
 
 from cloudify.cluster.local import start_local_cluster
 from cloudify.compute.assembling import Assembler
-from cloudify.compute.batch import Tell, Told
+from cloudify.compute.batch import Alive, Tell, Told
 from cloudify.compute.bell import Bell, ring
 from cloudify.compute.engine import Engine
 from cloudify.compute.executor import Executor, Threads
@@ -24,6 +25,11 @@ from cloudify.settings import Settings, dask_address
 
 CLOSE_S = 1.0
 """What a cluster gets to end; what is left is killed with the engine."""
+LISTEN_S = 0.5
+"""How often the engine looks whether it is to stop, and whether it is the only one still."""
+SCHEDULER = MappingProxyType({"allowed_failures": 0, "worker_ttl": 30.0})
+"""A batch whose worker died is ours to try again; of a worker that is not heard of for so long, in seconds, the others
+get what it had."""
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +74,7 @@ class Service:
     def run_engine(self, stop: Event) -> None:
         """Run jobs until told to stop. Blocks."""
         bell = Bell(self.settings.data_dir)
-        with self.store.hold_engine(stop):
+        with closing(bell), self.store.hold_engine(stop) as is_held:
             if stop.is_set():
                 return
             heard = _Heard()
@@ -76,22 +82,29 @@ class Service:
             feeder = Feeder(self.store, self._opened, self.settings)
             engine = Engine(self.store, feeder, executor, Assembler(self.store, feeder, executor), token_hex(8))
             heard.engine = engine
+            ended = Event()
 
             def listen() -> None:
-                while not stop.is_set():
-                    if bell.wait(1.0):
+                while not (stop.is_set() or ended.is_set()):
+                    if bell.wait(LISTEN_S):
                         engine.ring()
+                    if not is_held():
+                        log.error("another engine may have begun: the database was away; this one ends")
+                        break
                 engine.stop()
 
-            Thread(target=listen, name="cloudify-bell", daemon=True).start()
+            listener = Thread(target=listen, name="cloudify-bell", daemon=True)
+            listener.start()
             try:
                 engine.run()
             finally:
-                stop.set()
+                ended.set()
                 engine.close()
+                listener.join()
                 if self._cluster is not None:
                     with suppress(TimeoutError):  # what is left ends with this process
                         self._cluster.close(timeout=CLOSE_S)
+                    self._cluster = None
 
     def close(self) -> None:
         """End the engine, if it is ours."""
@@ -138,7 +151,9 @@ class Service:
     def _local_cluster(self) -> str:
         """Return the address of a cluster on this machine, started if there is none. Blocks for seconds then."""
         if self._cluster is None:
-            self._cluster = start_local_cluster(n_workers=None, threads_per_worker=1, encrypted=True)
+            self._cluster = start_local_cluster(
+                n_workers=None, threads_per_worker=1, encrypted=True, scheduler=SCHEDULER
+            )
         return str(self._cluster.scheduler_address)
 
 
@@ -147,7 +162,7 @@ class _Heard:
 
     engine: Engine | None = None
 
-    def tell(self, told: Told) -> None:
+    def tell(self, told: Told | Alive) -> None:
         if self.engine is not None:
             self.engine.tell(told)
 

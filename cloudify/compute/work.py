@@ -3,13 +3,16 @@
 Results go to disk here, as blobs; what travels back is their hashes.
 """
 
+import errno
+from collections import OrderedDict
 from collections.abc import Sequence
 from functools import partial
 from time import monotonic, thread_time
 
 import xarray as xr
 
-from cloudify.compute.batch import Batch, Item, Joining, Report, Tell, Told, Work
+from cloudify.compute.batch import Alive, Batch, Item, Joining, Report, Tell, Told, Work
+from cloudify.compute.beats import Beats
 from cloudify.compute.benches import MOST_SLOT_NBYTES, Bench, Benches
 from cloudify.compute.child.child import Child
 from cloudify.compute.child.inside.packing import Plain
@@ -26,6 +29,10 @@ LONGEST_S = 1.0
 """After this a batch comes back with what is done: slices that take longer than thought do not wait for each other."""
 PACKED = "packed"
 """Key of a result that is kept for being combined."""
+REMEMBERED = 1000
+"""Jobs that were stopped of which that is known: a batch of one may still come."""
+SCARCE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC, errno.EDQUOT})
+"""What the server has too little of for the moment, whichever source it wanted to read."""
 
 
 class Workplace:
@@ -40,27 +47,31 @@ class Workplace:
     """
 
     def __init__(self, threads: int = 1) -> None:
-        self._children, self._benches = Children(warm=threads), Benches()
+        self._children, self._benches, self._beats = Children(warm=threads), Benches(), Beats()
+        self._stopped: OrderedDict[str, None] = OrderedDict()
 
     def run(self, batch: Batch, tell: Tell) -> Report:
         """Run slices one after another."""
+        with self._beats.of(Alive(batch.work.job_id, batch.id), tell):
+            return self._run(batch, tell)
+
+    def _run(self, batch: Batch, tell: Tell) -> Report:
         work, began = batch.work, monotonic()
         outcomes: list[Outcome] = []
         try:
             bench = self._benches.of(work)
         except SourceError as error:
-            failure = Failure(
-                "source-changed" if isinstance(error, SourceMovedOnError) else "source-failed", str(error)
-            )
+            failure = _unread(error, str(error))
             return Report(tuple(Outcome(item.number, item.attempt, failure=failure) for item in batch.items))
         limits = Limits(work.wall_s, work.memory_nbytes, bench.slot_nbytes)
         with self._children.child(work.owner, work.job_id, work.function, limits, work.combine) as child:
-            for place, item in enumerate(batch.items):
-                outcomes.append(_run_slice(work, bench, item, child, tell))
-                if monotonic() - began > LONGEST_S:
-                    left = tuple(each.number for each in batch.items[place + 1 :])
-                    return Report(tuple(outcomes), left, monotonic() - began)
-        return Report(tuple(outcomes), elapsed_s=monotonic() - began)
+            for item in batch.items:
+                is_long = bool(outcomes) and monotonic() - began > LONGEST_S
+                if is_long or work.job_id in self._stopped:
+                    break
+                outcomes.append(_run_slice(batch, bench, item, child, tell))
+        left = tuple(each.number for each in batch.items[len(outcomes) :])
+        return Report(tuple(outcomes), left, monotonic() - began)
 
     def join(self, joining: Joining) -> Outcome:
         """Combine packed results, from left to right, into one."""
@@ -82,23 +93,27 @@ class Workplace:
         return Outcome(0, 1, pieces=(piece,), usage=usage + Usage(cpu_s=thread_time() - began))
 
     def stop(self, job_id: str) -> None:
-        """End the processes of a job, at once."""
+        """End the processes of a job, at once; what comes of it later is not begun."""
+        self._stopped[job_id] = None
+        while len(self._stopped) > REMEMBERED:
+            self._stopped.popitem(last=False)
         self._children.stop_job(job_id)
 
     def close(self) -> None:
         """End all of them."""
+        self._beats.close()
         self._children.close()
 
 
-def _run_slice(work: Work, bench: Bench, item: Item, child: Child, tell: Tell) -> Outcome:
+def _run_slice(batch: Batch, bench: Bench, item: Item, child: Child, tell: Tell) -> Outcome:
     """Run one slice, whatever comes of it."""
-    began = thread_time()
+    work, began = batch.work, thread_time()
     made = partial(Outcome, item.number, item.attempt)
     try:
         value = bench.value(item)
     except failures() as error:
-        return made(failure=Failure("source-failed", f"its values cannot be read ({explain(error)})"))
-    heard = partial(_hear, work.job_id, item, tell)
+        return made(failure=_unread(error, f"its values cannot be read ({explain(error)})"))
+    heard = partial(_hear, batch, item, tell)
     try:
         returned = child.run(value, number=item.number, total=work.total, args=work.args, on_emitted=heard)
     except SliceFailedError as error:
@@ -131,11 +146,22 @@ def _keep(
     return store_parts(parts, blobs), template
 
 
-def _hear(job_id: str, item: Item, tell: Tell, said: Sequence[Emitted | Progress]) -> None:
+def _hear(batch: Batch, item: Item, tell: Tell, said: Sequence[Emitted | Progress]) -> None:
     """Pass on what a function says while it runs."""
     emitted = tuple(one for one in said if isinstance(one, Emitted))
     fractions = [one.fraction for one in said if isinstance(one, Progress)]
-    tell(Told(job_id, item.number, item.attempt, emitted, fractions[-1] if fractions else None))
+    progress = fractions[-1] if fractions else None
+    tell(Told(batch.work.job_id, batch.id, item.number, item.attempt, emitted, progress))
+
+
+def _unread(error: BaseException, why: str) -> Failure:
+    """Return the failure of a slice whose dataset or values cannot be read."""
+    if isinstance(error, SourceMovedOnError):
+        return Failure("source-changed", why)
+    cause = error.__cause__ if isinstance(error, SourceError) else error
+    if isinstance(cause, OSError) and cause.errno in SCARCE:
+        return Failure("no-room", f"the server cannot read for now ({cause.strerror})")
+    return Failure("source-failed", why)
 
 
 def _no_room(error: OSError | StoreUnavailableError) -> Failure:

@@ -10,7 +10,7 @@ OnError = Literal["stop", "skip"]
 """What a failed slice does to its job: end it, or leave a gap."""
 Reason = Literal[
     "timeout", "memory-limit", "process-limit", "disk-limit", "user-error", "invalid-result", "result-too-large",
-    "worker-lost", "server-restarted", "source-failed", "source-changed", "no-room", "dismissed",
+    "worker-lost", "server-restarted", "server-failed", "source-failed", "source-changed", "no-room", "dismissed",
 ]  # fmt: skip
 """Why a slice or a job failed."""
 

@@ -70,14 +70,7 @@ class EngineProcess:
         pause_s = FIRST_PAUSE_S
         while not self._ending.is_set():
             began = monotonic()
-            with self._telling:
-                self._process = process = self._spawn()
-                self._write(self._order.as_line())
-                self._write(self._catalog or b"")
-            if self._ending.is_set():
-                process.terminate()
-            status = process.wait()
-            _kill(process)  # what it started
+            status = self._run()
             if self._ending.is_set():
                 return
             if monotonic() - began > STEADY_S:
@@ -85,6 +78,21 @@ class EngineProcess:
             log.error("the engine has ended; another takes its place", extra={"status": status, "pause_s": pause_s})
             self._ending.wait(pause_s)
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+
+    def _run(self) -> int | str:
+        """Have one run until it ends, with all that it started; returns its status, or why there is none."""
+        try:
+            with self._telling:
+                self._process = process = self._spawn()
+                self._write(self._order.as_line())
+                self._write(self._catalog or b"")
+        except OSError as error:  # too little memory, or too few descriptors: there may be more later
+            return str(error)
+        if self._ending.is_set():
+            process.terminate()
+        status = process.wait()
+        _kill(process)
+        return status
 
     def _spawn(self) -> "subprocess.Popen[bytes]":
         """Start a fresh interpreter; nothing that this process has in memory goes with it."""

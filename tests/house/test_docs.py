@@ -1,5 +1,6 @@
 """The docs say what the code does: every failure, setting, command, route and plugin, every link, every snippet."""
 
+import os
 import re
 import subprocess
 import sys
@@ -172,11 +173,14 @@ def snippets(*pages: Path) -> list[Any]:
 
 
 @pytest.mark.parametrize("code", snippets(PROJECT / "README.md", *sorted((DOCS / "how-to").glob("*.md"))))
-def test_snippets_run(demo: Any, tmp_path: Path, code: str) -> None:
-    """As written, but for the address of the demo."""
+def test_snippets_run(request: pytest.FixtureRequest, tmp_path: Path, code: str) -> None:
+    """As written, but for the address of the demo, and where its token is; functions need one that runs them."""
+    runs_functions = ".map(" in code or ".execute(" in code or ".job(" in code
+    demo = request.getfixturevalue("computing" if runs_functions else "demo")
     script = tmp_path / "snippet.py"
     script.write_text(code.replace("http://127.0.0.1:9000", demo.url))
-    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False, cwd=tmp_path)
+    env = os.environ | {"CLOUDIFY_DATA_DIR": str(demo.data_dir)}
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False, cwd=tmp_path, env=env)
     assert done.returncode == 0, done.stderr
 
 

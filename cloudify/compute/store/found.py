@@ -29,6 +29,12 @@ class Found:
             row = connection.execute(found).first()
         return None if row is None else Record(job_of(row), row.request, row.plan, row.template, row.hidden)
 
+    def unfinished_jobs(self) -> tuple[Job, ...]:
+        """Return the jobs that are accepted or running, those added first first."""
+        with self._database.reading() as connection:
+            found = select(*JOB_COLUMNS).where(schema.UNFINISHED).order_by(_jobs.c.serial)
+            return tuple(job_of(row) for row in connection.execute(found))
+
     def list(
         self,
         owner: str,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from sqlalchemy import ColumnElement, Connection, bindparam, case, func, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, case, func, select, update
 
 from cloudify.compute.lifecycle import Effect
 from cloudify.compute.store import schema
@@ -84,13 +84,21 @@ class Slices:
 
     def reclaim(self, boot: str) -> None:
         """Have slices that other engines leased pending again: at the start of the engine `boot`, the only one."""
-        leased = (_slices.c.state == "leased", schema.NOT_DONE, _slices.c.boot != boot)
+        self._give_back(_slices.c.boot != boot)
+
+    def release(self, boot: str, job_id: str | None = None) -> None:
+        """Have slices that the engine `boot` leased pending again, of one job or of all: it does not run them."""
+        of = () if job_id is None else (_slices.c.job.in_(select(_jobs.c.serial).where(_jobs.c.id == job_id)),)
+        self._give_back(_slices.c.boot == boot, *of)
+
+    def _give_back(self, *which: ColumnElement[bool]) -> None:
+        leased = and_(_slices.c.state == "leased", schema.NOT_DONE, *which)
         with self._database.reading() as connection:
-            serials = connection.execute(select(_slices.c.job).where(*leased).distinct()).scalars().all()
+            serials = connection.execute(select(_slices.c.job).where(leased).distinct()).scalars().all()
         for serial in serials:
             with self._database.writing() as connection:
                 connection.execute(select(_jobs.c.serial).where(_jobs.c.serial == serial).with_for_update())
-                connection.execute(update(_slices).where(_slices.c.job == serial, *leased).values(state="pending"))
+                connection.execute(update(_slices).where(_slices.c.job == serial, leased).values(state="pending"))
 
     def pending(self, job_id: str, above: int, limit: int) -> list[tuple[int, int]]:
         """Return slices that are pending again, each with the attempt to come, with numbers greater than `above`.
