@@ -1,0 +1,121 @@
+"""Processes: listed, described, and deployed."""
+
+from typing import Any
+
+import httpx
+import pytest
+from owslib.ogcapi.processes import Processes
+
+from ogc.made import ASYNC, EX1, EX2, URN, Made, problem
+
+HALF = "def helper(x):\n    return x\n\n\ndef half(block, k=2):\n    return block / k\n"
+
+
+def package(process_id: str, **unit: Any) -> dict[str, Any]:
+    return {
+        "processDescription": {
+            "id": process_id, "version": "1.2.0", "title": "Half", "inputs": {"k": {"schema": {"type": "number"}}},
+        },
+        "executionUnit": {"value": HALF, "mediaType": "text/x-python", **unit},
+    }  # fmt: skip
+
+
+def test_a_client_of_the_standard_lists_and_describes(made: Made) -> None:
+    client = Processes(f"{made.url}/ogc-api")
+    assert "map" in [process["id"] for process in client.processes()]
+    described = client.process("map")
+    assert described["inputs"]["function"]["schema"]["oneOf"][0]["required"] == ["source", "entry"]
+    assert all(item.get("minOccurs") == 0 for name, item in described["inputs"].items() if name != "function")
+    assert "http://www.opengis.net/spec/ogcapi-processes-1/1.0/conf/core" in client.conformance()["conformsTo"]
+
+
+def test_a_client_of_the_standard_executes(live: Made) -> None:
+    client = Processes(f"{live.url}/ogc-api", headers={"Authorization": f"Bearer {live.tokens['ada']}"})
+    inputs = {"data": [1, 2], "function": {"source": "def f(x):\n    return x + 0.5", "entry": "f"}}
+    assert client.execute("map", inputs) == {"result": [1.5, 2.5]}
+
+
+def test_the_landing_page_leads_everywhere(made: Made) -> None:
+    found = httpx.get(f"{made.url}/ogc-api").json()
+    links = {link["rel"].rpartition("/")[2]: link for link in found["links"]}
+    assert {"self", "service-desc", "service-doc", "conformance", "processes", "job-list"} <= set(links)
+    for rel in ("self", "service-desc", "service-doc", "conformance", "processes"):
+        answer = httpx.get(links[rel]["href"])
+        assert answer.status_code == 200
+        assert links[rel]["type"].partition(";")[0].split("+")[-1] in answer.headers["content-type"].replace("/", "+")
+    assert httpx.get(links["job-list"]["href"]).status_code == 401
+
+
+def test_slashes_may_be_repeated_below_the_api_and_nowhere_else(made: Made) -> None:
+    for path in ("/ogc-api//", "/ogc-api//processes", "//ogc-api/processes///map", "/ogc-api//conformance"):
+        assert httpx.get(f"{made.url}{path}").status_code == 200, path
+    assert made.client("ada").get(f"{made.url}/ogc-api//jobs").status_code == 200
+    assert httpx.get(f"{made.url}/datasets//ramp/").status_code == 404
+
+
+def test_a_deployed_function_is_described_executed_and_its_own(live: Made) -> None:
+    deployer, ada = live.client("deployer"), live.client("ada")
+    answer = deployer.post("/processes", json=package("half"), headers={"Content-Type": "application/ogcapppkg+json"})
+    assert (answer.status_code, answer.headers["location"]) == (201, f"{live.url}/ogc-api/processes/half")
+    assert {name: answer.json()[name] for name in ("id", "version", "title", "mutable")} == {
+        "id": "half", "version": "1.2.0", "title": "Half", "mutable": True,
+    }  # fmt: skip
+    described = live.client().get("/processes/half").json()
+    assert described["inputs"] == {"k": {"schema": {"type": "number"}}}
+    assert "helper" not in str(described)
+    assert ada.post("/processes/half/execution", json={"inputs": {"data": [1, 3], "k": 4}}).json() == {
+        "result": [0.25, 0.75]
+    }
+    assert problem(deployer.post("/processes", json=package("half"))) == (409, f"{EX2}duplicated-process")
+    assert problem(ada.post("/processes", json=package("other"))) == (403, f"{URN}scope-missing")
+    assert problem(deployer.post("/processes/half/execution", json={"inputs": {}})) == (403, f"{URN}scope-missing")
+    assert problem(live.client().post("/processes", json=package("other"))) == (401, f"{URN}token-needed")
+
+
+def test_processes_come_in_pages(made: Made) -> None:
+    deployer = made.client("deployer")
+    for name in ("beta", "alpha", "zeta"):
+        assert deployer.post("/processes", json=package(name)).status_code == 201
+    seen, page = [], "/processes?limit=1"
+    while page:
+        answer = deployer.get(page).json()
+        assert len(answer["processes"]) == 1
+        seen += [process["id"] for process in answer["processes"]]
+        page = next((link["href"] for link in answer["links"] if link["rel"] == "next"), "")
+    assert seen == ["map", "alpha", "beta", "zeta"]
+
+
+@pytest.mark.parametrize(
+    ("change", "refusal", "said"),
+    [
+        ({"executionUnit": {"href": "http://x/y.cwl", "type": "application/cwl"}}, (422, f"{URN}bad-input"), "text/x-python"),
+        ({"executionUnit": {"type": "docker", "image": "x"}}, (422, f"{URN}bad-input"), "text/x-python"),
+        ({"executionUnit": []}, (422, f"{URN}bad-input"), "0 of them"),
+        ({"executionUnit": {"value": "def f(:", "mediaType": "text/x-python"}}, (422, f"{URN}invalid-function"), "line 1"),
+        ({"executionUnit": {"value": "x = 1", "mediaType": "text/x-python"}}, (422, f"{URN}invalid-function"), "no function"),
+        ({"executionUnit": {"value": 7, "mediaType": "text/x-python"}}, (422, f"{URN}bad-input"), "number 7"),
+        ({"processDescription": {}}, (422, f"{URN}bad-input"), "processDescription.id"),
+        ({"processDescription": {"id": "../etc"}}, (422, f"{URN}bad-input"), "'etc' would do"),
+        ({"processDescription": {"id": "map"}}, (409, f"{EX2}duplicated-process"), "map"),
+        ({"processDescription": {"id": "x", "inputs": {"k": 3}}}, (422, f"{URN}bad-input"), "inputs.k"),
+        ({"processDescription": {"id": "x", "inputs": {"k": {"schema": 3}}}}, (422, f"{URN}bad-input"), "schema"),
+        ({"processDescription": {"id": "x", "title": "\ud800"}}, (422, f"{URN}bad-input"), "title"),
+        ({"processDescription": {"id": "x", "version": 1}}, (422, f"{URN}bad-input"), "version"),
+        ({"processDescription": 3}, (422, f"{URN}bad-input"), "processDescription"),
+    ],
+)  # fmt: skip
+def test_a_package_that_cannot_be_says_why(
+    made: Made, change: dict[str, Any], refusal: tuple[int, str], said: str
+) -> None:
+    deployer = made.client("deployer")
+    answer = deployer.post("/processes", json={**package("x"), **change})
+    assert problem(answer) == refusal
+    assert said in answer.json()["detail"]
+    assert problem(deployer.get("/processes/x")) == (404, f"{EX1}no-such-process")
+
+
+def test_a_nested_description_is_a_description_too(made: Made) -> None:
+    asked = package("nested")
+    asked["processDescription"] = {"process": asked["processDescription"]}
+    assert made.client("deployer").post("/processes?w=", json=asked).status_code == 201
+    assert made.client("ada").post("/processes/nested/execution", json={"inputs": {"data": [1]}}, headers=ASYNC).is_success
