@@ -24,7 +24,8 @@ from cloudify.model.entry import Entry
 from cloudify.model.job import Job
 from cloudify.server.engine_process import ENGINE
 from cloudify.server.orders import Order, catalog_line
-from cloudify.settings import Settings, worker_environment
+from cloudify.settings import Settings
+from cloudify.settings.environment import worker_environment
 
 OWNER = "ann"
 SLICES = 200
