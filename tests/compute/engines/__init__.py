@@ -6,7 +6,8 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ def ramp() -> xr.Dataset:
 class Site:
     """A data directory with a dataset ``ramp``, and what owners do there."""
 
-    def __init__(self, folder: Path, **settings: Any) -> None:
+    def __init__(self, folder: Path, *, runs_engine: bool = False, **settings: Any) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         source = folder / "ramp.nc"
@@ -52,9 +53,9 @@ class Site:
         self.entry = Entry("ramp", "netcdf", str(source))
         given = {"data_dir": folder / "data", "unsafe_compute": True, "dask": "none"} | settings
         self.settings = Settings(**given)
-        self.service = Service(self.settings, runs_engine=False)
+        self.service = Service(self.settings, runs_engine=runs_engine)
         self.service.attach(self.opened)
-        self.trace = folder / "trace"
+        self._traces = count(1)
 
     @property
     def store(self) -> Any:
@@ -64,7 +65,8 @@ class Site:
         return open_entry(self.entry, timeout_s=10, settings=self.settings)
 
     def ask(self, entry: str = "doubled", *, is_open: bool = False, key: str | None = None, **inputs: Any) -> Job:
-        """Submit a job over the cells of `ramp`, or over ``data``; its function is told where to leave traces."""
+        """Submit a job over the cells of `ramp`, or over ``data``; its function leaves traces, which `runs` reads."""
+        self.trace = self.folder / f"trace{next(self._traces)}"
         args = {"trace": str(self.trace), **inputs.pop("args", {})}
         what = {} if "data" in inputs else {"dataset": "ramp", "chunks": {"time": 1}}
         asked = {**what, **inputs, "function": {"source": SOURCES, "entry": entry}, "args": args}
@@ -92,13 +94,13 @@ class Site:
         return numbers(self.store.jobs.slices(job_id, state="done", limit=10_000))
 
     def runs(self) -> Counter[int]:
-        """Return how often each slice was begun by a function that leaves traces."""
+        """Return how often each slice of the last job was begun."""
         return Counter(map(int, self.trace.read_text().split())) if self.trace.exists() else Counter()
 
     def pids(self) -> list[int]:
-        """Return the processes that have run slices of `slow`."""
-        path = self.trace.with_suffix(".pids")
-        return [int(line) for line in path.read_text().split()] if path.exists() else []
+        """Return the processes that have run slices of the last job."""
+        path = Path(f"{self.trace}.pids")
+        return sorted({int(line) for line in path.read_text().split()}) if path.exists() else []
 
     def result(self, job_id: str) -> xr.Dataset:
         """Open the result of a job."""
@@ -114,7 +116,7 @@ class Site:
         np.testing.assert_array_equal(self.result(job_id)["t"].values, 2 * ramp()["t"].values)
         assert [piece.key for piece in self.store.jobs.pieces(job_id)] == [f"t/c/{n}/0/0" for n in range(SLICES)]
         events = Counter((event.type, event.slice) for event in self.store.events.after(job_id, 0, 10_000))
-        assert {each: count for each, count in events.items() if count > 1} == {}
+        assert [each for each, times in events.items() if times > 1] == []
         assert sum(kind == "slice-done" for kind, _ in events) == SLICES
 
     def close(self) -> None:
@@ -207,7 +209,6 @@ def numbers(ranges: Sequence[Any]) -> list[int]:
     return [number for each in ranges for number in range(each.first, each.last + 1)]
 
 
-def reaches(site: Site, job_id: str, done: int, seconds: float = START_S) -> Callable[[], bool]:
-    """Wait until so many slices of a job are done; returns whether it has ended."""
+def reaches(site: Site, job_id: str, done: int, seconds: float = START_S) -> None:
+    """Wait until so many slices of a job are done, or it has ended."""
     until(lambda: site.job(job_id).done >= done or site.job(job_id).is_terminal, seconds)
-    return lambda: site.job(job_id).is_terminal

@@ -29,3 +29,36 @@ def engine() -> Iterator[Callable[..., EngineProcess]]:
     yield engine
     for each in started:
         each.end()
+
+
+@pytest.fixture(scope="session")
+def inline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A site with an engine in this process, whose threads run slices."""
+    made = Site(tmp_path_factory.mktemp("inline"), runs_engine=True)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def on_dask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A site with an engine in this process, and a Dask cluster that it has started."""
+    made = Site(tmp_path_factory.mktemp("dask"), dask="auto")
+    with running(made):
+        yield made
+    made.close()
+
+
+class running:  # noqa: N801  # a context
+    """Run the engine of a site in a thread."""
+
+    def __init__(self, site: Site) -> None:
+        self._stop = Event()
+        self._thread = Thread(target=site.service.run_engine, args=(self._stop,))
+
+    def __enter__(self) -> None:
+        self._thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join(20)
+        assert not self._thread.is_alive()
