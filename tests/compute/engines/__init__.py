@@ -1,14 +1,15 @@
 """Engines in processes of their own, to be killed, and jobs for them that leave traces."""
 
 import os
-import resource
 import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 
 import numpy as np
@@ -131,8 +132,6 @@ class EngineProcess:
     ----------
     wrapper
         A program that starts it.
-    files
-        Most descriptors that it may have.
     """
 
     def __init__(
@@ -141,33 +140,26 @@ class EngineProcess:
         *,
         wrapper: Sequence[str] = (),
         env: Mapping[str, str] | None = None,
-        files: int | None = None,
-        program: Sequence[str] = ("-m", "cloudify.server.engine"),
     ) -> None:
-        self._site, self._wrapper, self._env, self._files, self._program = site, wrapper, env or {}, files, program
+        self._site, self._wrapper, self._env = site, wrapper, env or {}
         self.log = site.folder / "engine.log"
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> "EngineProcess":
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [*self._wrapper, sys.executable, "-P", *self._program],
+                [*self._wrapper, sys.executable, "-P", "-m", "cloudify.server.engine"],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
                 process_group=0,
                 env=worker_environment({"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), **self._env}),
-                preexec_fn=self._limit if self._files else None,
             )
         assert self._process.stdin is not None
         order = Order(ENGINE, 1, self._site.settings, (), "http://127.0.0.1", ("cloudify",))
         self._process.stdin.write(order.as_line() + catalog_line(Catalog((self._site.entry,))))
         self._process.stdin.flush()
         return self
-
-    def _limit(self) -> None:
-        assert self._files is not None
-        resource.setrlimit(resource.RLIMIT_NOFILE, (self._files, self._files))
 
     @property
     def pid(self) -> int:
@@ -189,10 +181,8 @@ class EngineProcess:
         status = self._process.wait(seconds)
         assert self._process.stdin is not None
         self._process.stdin.close()
-        try:
+        with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         return status
 
     def end(self) -> None:
@@ -202,6 +192,20 @@ class EngineProcess:
 
     def said(self) -> str:
         return self.log.read_text()
+
+
+@contextmanager
+def running(site: Site) -> Iterator[None]:
+    """Run the engine of a site in a thread of this process until the block ends."""
+    stop = Event()
+    thread = Thread(target=site.service.run_engine, args=(stop,))
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(20)
+    assert not thread.is_alive()
 
 
 def numbers(ranges: Sequence[Any]) -> list[int]:

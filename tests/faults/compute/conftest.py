@@ -2,11 +2,10 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from threading import Event, Thread
 from typing import Any
 
 import pytest
-from engines import EngineProcess, Site
+from engines import EngineProcess, Site, running
 
 
 @pytest.fixture
@@ -46,19 +45,3 @@ def on_dask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     with running(made):
         yield made
     made.close()
-
-
-class running:  # noqa: N801  # a context
-    """Run the engine of a site in a thread."""
-
-    def __init__(self, site: Site) -> None:
-        self._stop = Event()
-        self._thread = Thread(target=site.service.run_engine, args=(self._stop,))
-
-    def __enter__(self) -> None:
-        self._thread.start()
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join(20)
-        assert not self._thread.is_alive()
