@@ -118,4 +118,6 @@ def test_a_nested_description_is_a_description_too(made: Made) -> None:
     asked = package("nested")
     asked["processDescription"] = {"process": asked["processDescription"]}
     assert made.client("deployer").post("/processes?w=", json=asked).status_code == 201
-    assert made.client("ada").post("/processes/nested/execution", json={"inputs": {"data": [1]}}, headers=ASYNC).is_success
+    assert (
+        made.client("ada").post("/processes/nested/execution", json={"inputs": {"data": [1]}}, headers=ASYNC).is_success
+    )
