@@ -91,9 +91,7 @@ def test_a_block_beyond_the_bound_is_refused_with_what_would_fit(tmp_path: Any) 
         (b'{"inputs": "' + b"x" * 2**21 + b'"}', "application/json", (413, f"{URN}body-too-large")),
     ],
 )
-def test_a_body_that_cannot_be_is_refused(
-    made: Made, body: bytes, content_type: str, refusal: tuple[int, str]
-) -> None:
+def test_a_body_that_cannot_be_is_refused(made: Made, body: bytes, content_type: str, refusal: tuple[int, str]) -> None:
     headers = {"Content-Type": content_type} if content_type else {}
     assert problem(made.client("ada").post(EXECUTE, content=body, headers=headers)) == refusal
 
