@@ -1,7 +1,7 @@
 """Rows ``job-large``, ``job-small`` and ``job-growth``: a function over every chunk, beside a plain loop.
 
-The loop does the same reads, writes, hashes and fsyncs, with the function called in its own process. What is compared is
-the CPU time of all processes, warm: those that run the function wait when a job begins.
+The loop does the same reads, writes, hashes and fsyncs, with the function called in its own process. What is compared
+is the CPU time of all processes, warm: those that run the function wait when a job begins.
 """
 
 import os
@@ -127,8 +127,8 @@ def small(effort: Effort) -> Outcome:
     by_peer = {one.peer: one.cpu_us for one in figures}
     overhead_ms = (by_peer[JOB] - by_peer[LOOP]) / 1e3
     return Outcome(
-        f"`x * 2` over {FEW} chunks of {_nbytes(SMALL) / 1e3:.0f} kB; {_CONDITIONS}; a slice costs {overhead_ms:.2f} ms "
-        f"more than in the loop, where {MOST_OVERHEAD_MS:g} are the most",
+        f"`x * 2` over {FEW} chunks of {_nbytes(SMALL) / 1e3:.0f} kB; {_CONDITIONS}; a slice costs "
+        f"{overhead_ms:.2f} ms more than in the loop, where {MOST_OVERHEAD_MS:g} are the most",
         figures,
     )
 

@@ -33,6 +33,23 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             pytest.skip(f"{program} is absent: make system-deps")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How often tests of what jobs survive do what they do: `make soak` asks for more than the suite."""
+    parser.addoption("--counts", type=int, choices=(1, 2, 3), default=1, help="1 few, 2 many, 3 most kills and faults")
+
+
+@pytest.fixture
+def counts(request: pytest.FixtureRequest) -> int:
+    """1, 2 or 3: few, many or most repetitions."""
+    return int(request.config.getoption("--counts"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Have reports say which claim of durability a test is about."""
+    for item in items:
+        item.user_properties += [("durability", claim) for mark in item.iter_markers("durability") for claim in mark.args]
+
+
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Name what was skipped, counted."""
     for report in terminalreporter.stats.get("skipped", []):

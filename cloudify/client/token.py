@@ -40,7 +40,10 @@ def find_token(url: str, given: str | None, data_dir: str | None = None) -> Toke
     """
     if given is not None:
         return Token(given, "the token that was given") if given else None
-    from cloudify.settings import TOKEN_VARIABLE, client_token  # reads settings, by pydantic: not before it is needed
+    from cloudify.settings.environment import (  # reads settings, by pydantic: not before it is needed
+        TOKEN_VARIABLE,
+        client_token,
+    )
 
     if text := client_token():
         return Token(text, f"the token in {TOKEN_VARIABLE}")

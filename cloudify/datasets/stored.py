@@ -15,7 +15,7 @@ import xarray as xr
 
 from cloudify.datasets.source import explain, failures
 from cloudify.datasets.times import Numbers, store_cftimes, store_times
-from cloudify.settings import start_token
+from cloudify.settings.environment import start_token
 
 _NUMBERS = (bool, int, float, complex, np.number, np.bool_)
 

@@ -14,7 +14,7 @@ from typing import Any
 from cloudify.errors import DrawingFailedError
 from cloudify.pictures.view import Array
 from cloudify.pictures.wire import Channel
-from cloudify.settings import child_environment
+from cloudify.settings.environment import child_environment
 
 START_S = 60.0
 """Longest start of a process: on a busy machine the libraries take ten seconds."""

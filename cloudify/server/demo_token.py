@@ -8,7 +8,8 @@ from time import time
 from cloudify.compute.store.store import Store, open_store
 from cloudify.errors import UsageError
 from cloudify.model.token import read_token
-from cloudify.settings import DEMO_TOKEN_NAME, Settings
+from cloudify.settings import Settings
+from cloudify.settings.environment import DEMO_TOKEN_NAME
 
 USER = "demo"
 SCOPES = frozenset({"read", "compute", "deploy"})

@@ -10,7 +10,7 @@ from threading import Event, Lock, Thread
 from time import monotonic
 
 from cloudify.server.orders import Order
-from cloudify.settings import worker_environment
+from cloudify.settings.environment import worker_environment
 
 ENGINE = 0
 """Its number among the processes of a server: workers count from 1."""

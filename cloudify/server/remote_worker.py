@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import Any
 
 from cloudify.server.orders import Order
-from cloudify.settings import worker_environment
+from cloudify.settings.environment import worker_environment
 
 LINE_NBYTES = 2**24
 """Longest line of a worker: the ids of all objects of a host script."""

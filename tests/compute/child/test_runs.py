@@ -227,3 +227,19 @@ def test_usage_counts_the_processor_memory_and_bytes(child: Child) -> None:
     usage = play(child, "same", block).usage
     assert block.nbytes < usage.nbytes_in < block.nbytes + 1000
     assert block.nbytes < usage.nbytes_out < block.nbytes + 1000
+
+
+def test_the_first_run_of_a_process_loads_no_libraries(full: Children) -> None:
+    """They are loaded while it waits for a function; xarray loads most of itself when it is first used."""
+    source = """
+import sys
+
+loaded = set(sys.modules)
+
+def late(block):
+    block["a"] * 2 - block["a"].mean("x")
+    return sorted(set(sys.modules) - loaded)
+"""
+    block = xr.Dataset({"a": ("x", [1.0, 2.0])}, {"x": [0, 1]})
+    with full.child("ada", "libraries", Function(source, "late"), Limits(wall_s=60)) as child:
+        assert child.run(block, number=1, total=1).value == Plain("[]")

@@ -26,6 +26,7 @@ import numpy as np
 from cloudify.compute.child.inside.arrays import UnfitError
 from cloudify.compute.child.inside.channel import MOST_EMITTED, PAYLOAD_NBYTES, PROGRESS_S, TYPE, Channel
 from cloudify.compute.child.inside.packing import File, Plain, pack, unpack
+from cloudify.compute.child.inside.rehearsal import rehearse
 from cloudify.compute.child.inside.returning import as_json, passed_on
 
 MESSAGE_CHARS, TRACEBACK_CHARS = 1000, 60_000
@@ -254,6 +255,7 @@ def main(in_fd: int, out_fd: int) -> None:
     for module in ("xarray", "cftime"):
         with contextlib.suppress(ImportError):
             importlib.import_module(module)
+    rehearse()
     runner = Runner(channel, in_fd, out_fd)
     gc.collect()
     gc.freeze()  # what is there by now stays: no collection looks at it again

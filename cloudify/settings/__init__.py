@@ -6,40 +6,28 @@ names), else from the default. ``cloudify config show`` prints each value with w
 
 import os
 import re
-from collections.abc import Mapping
 from functools import lru_cache
 from ipaddress import ip_network
 from pathlib import Path
-from secrets import token_hex
 from typing import Literal, Self
 from urllib.parse import urlsplit
 
-import yaml
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from cloudify.errors import InvalidSettingError
+from cloudify.settings.environment import (
+    ALIASES,
+    DEMO_TOKEN_NAME,
+    ENV_PREFIX,
+    default_data_dir,
+    read_aliases,
+    read_file,
+    settings_file,
+)
 
 MIB = 2**20
-ENV_PREFIX = "CLOUDIFY_"
-ALIASES = {"dask_address": "ZARR_ADDRESS"}
-"""Setting -> variable of the environment that host scripts know it by; ours wins."""
-
-TOKEN_VARIABLE = f"{ENV_PREFIX}TOKEN"
-"""No setting: what a client shows to a server."""
-DEMO_TOKEN_NAME = "demo-token"  # noqa: S105  # the name of a file
-"""File in the data directory, mode 0600, where the demo leaves its token for clients on this machine."""
-
-START_VARIABLE = f"{ENV_PREFIX}START"
-"""No setting: a supervisor gives it to its workers."""
-
 _SCHEDULER = re.compile(r"((tcp|tls|wss?)://)?(\[[0-9a-fA-F:.]+\]|[^\s/:\[\]]+):[0-9]{1,5}|inproc://\S+")
-
-
-def default_data_dir() -> Path:
-    """``$XDG_DATA_HOME/cloudify``, by the XDG base directory specification."""
-    home = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
-    return Path(home).expanduser() / "cloudify"
 
 
 class Settings(BaseSettings):
@@ -202,7 +190,7 @@ class Settings(BaseSettings):
         return (
             init_settings,
             env_settings,
-            InitSettingsSource(settings_cls, init_kwargs=_read_aliases()),
+            InitSettingsSource(settings_cls, init_kwargs=read_aliases()),
             InitSettingsSource(settings_cls, init_kwargs=read_file()),
         )
 
@@ -231,17 +219,12 @@ def load_settings() -> Settings:
     They are loaded again when the environment has changed: a host script sets variables after it has imported us.
     """
     ours = {name: value for name, value in os.environ.items() if name.startswith(ENV_PREFIX)}
-    return _load_settings(tuple(sorted((ours | _read_aliases()).items())))
+    return _load_settings(tuple(sorted((ours | read_aliases()).items())))
 
 
 @lru_cache(maxsize=1)
 def _load_settings(_environment: tuple[tuple[str, object], ...]) -> Settings:
     return Settings.load()
-
-
-def client_token() -> str:
-    """Return the token of the environment, ``""`` without one."""
-    return os.environ.get(TOKEN_VARIABLE, "")
 
 
 def demo_token_file(data_dir: str | None = None) -> Path:
@@ -257,55 +240,13 @@ def dask_address(settings: Settings) -> str | None:
     return settings.dask_address or os.environ.get(f"{ENV_PREFIX}DASK_ADDRESS") or os.environ.get("ZARR_ADDRESS")
 
 
-def _read_aliases() -> dict[str, object]:
-    """Return the settings that the environment has under their other names."""
-    return {name: os.environ[alias] for name, alias in ALIASES.items() if alias in os.environ}
-
-
-@lru_cache(maxsize=1)
-def start_token() -> str:
-    """Return what tells one start of the server from another: random, the same in all its workers."""
-    return os.environ.get(START_VARIABLE) or token_hex(8)
-
-
-def worker_environment(own: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment of a worker of this server: ours, what it has in common with the others, and its own."""
-    return {**os.environ, START_VARIABLE: start_token(), **own}
-
-
-def child_environment(own: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment of a helper process: ours without settings, which it has no use for, and its own."""
-    return {name: value for name, value in os.environ.items() if not name.startswith(ENV_PREFIX)} | dict(own)
-
-
-def settings_file() -> Path:
-    """The settings file, whether it exists or not."""
-    return Path(os.environ.get(f"{ENV_PREFIX}CONFIG") or "cloudify.yaml")
-
-
-def read_file() -> dict[str, object]:
-    """Return what the settings file says, ``{}`` without one."""
-    path = settings_file()
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InvalidSettingError(f"settings file {path} cannot be read: {error}") from error
-    if content is None:
-        return {}
-    if not isinstance(content, dict):
-        raise InvalidSettingError(f"settings file {path}: expected lines of `name: value`")
-    return {str(name): value for name, value in content.items()}
-
-
 def origin(name: str, given: dict[str, object] | None = None) -> str:
     """Where the value of the setting `name` comes from, in words."""
     if given and given.get(name) is not None:
         return "option"
     if os.environ.get(ENV_PREFIX + name.upper()) is not None:
         return f"environment {ENV_PREFIX}{name.upper()}"
-    if name in _read_aliases():
+    if name in read_aliases():
         return f"environment {ALIASES[name]}"
     if name in read_file():
         return f"file {settings_file()}"
