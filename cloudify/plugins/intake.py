@@ -17,7 +17,7 @@ from xpublish.plugins import Dependencies, Plugin, hookimpl
 from cloudify.datasets.methods import methods_of
 from cloudify.datasets.shelf import Shelf, title_of
 from cloudify.errors import UnknownDatasetError
-from cloudify.http.access import has_readable
+from cloudify.http.access import has_readable, look_beyond
 from cloudify.http.deps import DatasetIds
 from cloudify.http.hosts import root_url
 from cloudify.http.routing import ProblemRoute
@@ -107,8 +107,11 @@ class IntakePlugin(Plugin):
         return Response(write_catalog(root_url(request, self.settings), rows), media_type="text/yaml")
 
     def _is_unlisted(self, dataset_id: str) -> bool:
-        """Whether there is a dataset that is on no list: the result of a job."""
-        return self.shelf is not None and has_readable(self.shelf, dataset_id)
+        """Whether there is a dataset that is on no list: the result of a job. Blocks."""
+        if self.shelf is None:
+            return False
+        look_beyond(self.shelf, dataset_id)
+        return has_readable(self.shelf, dataset_id)
 
     def _entry(self, dataset_id: str) -> Entry | None:
         return self.shelf.entry(dataset_id) if self.shelf is not None else None

@@ -27,7 +27,7 @@ def cloudify(*arguments: str, data_dir: Path) -> subprocess.CompletedProcess[str
     return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60, check=False)
 
 
-def test_a_token_is_printed_alone_and_good_on_a_running_server(start: Any, tmp_path: Path) -> None:
+def test_a_token_is_printed_alone_and_good_on_a_running_server(start: Any) -> None:
     """And revoked there, by its text or its id."""
     server = start("demo", env={"CLOUDIFY_UNSAFE_COMPUTE": "1"})
     options = ("--user", "ada", "--scope", "compute", "--expires", "1h", "--dataset", "job-1", "--dataset", "job-2")
@@ -91,7 +91,7 @@ def test_the_demo_keeps_a_token_that_is_good_and_replaces_any_other(tmp_path: Pa
         "of nobody": lambda: path.write_text("cld_00000000_" + 32 * "0"),
         "no text": lambda: path.write_bytes(b"\xff\x00"),
         "readable by others": lambda: path.chmod(0o644),
-        "gone": lambda: path.unlink(),
+        "gone": path.unlink,
         "a link": lambda: (path.rename(tmp_path / "other"), path.symlink_to("other")),
     }
     for how in spoil.values():

@@ -60,9 +60,7 @@ def test_who_looks_again_at_once_asks_once(shelf: Shelf, kept: Kept) -> None:
     assert kept.asked == ["job-1"]
 
 
-def test_what_is_gone_is_gone_when_somebody_looks(
-    shelf: Shelf, kept: Kept, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_is_gone_is_gone_when_somebody_looks(shelf: Shelf, kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
     shelf.look("job-1")
     opened = shelf.get("job-1")
     monkeypatch.setattr(beyond, "FRESH_S", -1.0)

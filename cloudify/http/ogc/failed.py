@@ -16,6 +16,7 @@ STATUS: "Final[dict[Reason, HTTPStatus]]" = {
     "source-changed": HTTPStatus.BAD_GATEWAY,
     "worker-lost": HTTPStatus.INTERNAL_SERVER_ERROR,
     "server-restarted": HTTPStatus.INTERNAL_SERVER_ERROR,
+    "server-failed": HTTPStatus.INTERNAL_SERVER_ERROR,
     "no-room": HTTPStatus.INSUFFICIENT_STORAGE,
 }
 """Reason -> status of its result; any other is the function's doing."""

@@ -15,6 +15,7 @@ TITLES: Final = {
     "result-too-large": "what the function returned is too large",
     "worker-lost": "a worker was lost",
     "server-restarted": "the server was restarted",
+    "server-failed": "something went wrong in the server",
     "source-failed": "what the slices read failed",
     "source-changed": "the dataset has changed",
     "no-room": "there was no room for the result",

@@ -13,7 +13,6 @@ import xarray as xr
 
 from cloudify import Server
 from cloudify.compute.lifecycle import Assembled, Began
-from cloudify.compute.store.store import Store
 from cloudify.model.job import Failure, Usage
 from cloudify.model.outcome import Emitted, Outcome
 from cloudify.settings import Settings
@@ -40,7 +39,7 @@ class Made:
     def __init__(self, folder: Path, *, runs_engine: bool, **settings: Any) -> None:
         own = Settings(**{"data_dir": folder, "watch": False, "unsafe_compute": True, "dask": "none"} | settings)
         self.server = Server({"ramp": ramp()}, settings=own, runs_engine=runs_engine)
-        self.store: Store = self.server.service.store
+        self.store = self.server.service.store
         create = self.store.tokens.create
         self.tokens = {
             "ada": create("ada", ["compute", "read"]),

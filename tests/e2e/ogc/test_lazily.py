@@ -15,7 +15,7 @@ from cloudify.testing import running
 
 settings = Settings(data_dir=sys.argv[1], watch=False)
 with running(Server({}, settings=settings).app) as url, httpx.Client(base_url=url) as client:
-    for path in ("/datasets", "/ogc-api/", "/ogc-api/processes", "/ogc-api/processes/map", "/datasets/job-1/zarr/zarr.json"):
+    for path in ("/datasets", "/ogc-api/", "/ogc-api/processes", "/ogc-api/processes/map", "/datasets/job-1/info"):
         client.get(path)
     assert client.get("/ogc-api/processes/other").status_code == 404
     assert client.get("/ogc-api/jobs").status_code == 401

@@ -8,6 +8,7 @@ from owslib.ogcapi.processes import Processes
 
 from ogc.made import ASYNC, EX1, EX2, URN, Made, posted, problem
 
+PYTHON = "text/x-python"
 HALF = "def helper(x):\n    return x\n\n\ndef half(block, k=2):\n    return block / k\n"
 
 
@@ -16,7 +17,7 @@ def package(process_id: str, **unit: Any) -> dict[str, Any]:
         "processDescription": {
             "id": process_id, "version": "1.2.0", "title": "Half", "inputs": {"k": {"schema": {"type": "number"}}},
         },
-        "executionUnit": {"value": HALF, "mediaType": "text/x-python", **unit},
+        "executionUnit": {"value": HALF, "mediaType": PYTHON, **unit},
     }  # fmt: skip
 
 
@@ -88,12 +89,12 @@ def test_processes_come_in_pages(made: Made) -> None:
 @pytest.mark.parametrize(
     ("change", "refusal", "said"),
     [
-        ({"executionUnit": {"href": "http://x/y.cwl", "type": "application/cwl"}}, (422, f"{URN}bad-input"), "text/x-python"),
-        ({"executionUnit": {"type": "docker", "image": "x"}}, (422, f"{URN}bad-input"), "text/x-python"),
+        ({"executionUnit": {"href": "http://x/y.cwl", "type": "application/cwl"}}, (422, f"{URN}bad-input"), PYTHON),
+        ({"executionUnit": {"type": "docker", "image": "x"}}, (422, f"{URN}bad-input"), PYTHON),
         ({"executionUnit": []}, (422, f"{URN}bad-input"), "0 of them"),
-        ({"executionUnit": {"value": "def f(:", "mediaType": "text/x-python"}}, (422, f"{URN}invalid-function"), "line 1"),
-        ({"executionUnit": {"value": "x = 1", "mediaType": "text/x-python"}}, (422, f"{URN}invalid-function"), "no function"),
-        ({"executionUnit": {"value": 7, "mediaType": "text/x-python"}}, (422, f"{URN}bad-input"), "number 7"),
+        ({"executionUnit": {"value": "def f(:", "mediaType": PYTHON}}, (422, f"{URN}invalid-function"), "line 1"),
+        ({"executionUnit": {"value": "x = 1", "mediaType": PYTHON}}, (422, f"{URN}invalid-function"), "no function"),
+        ({"executionUnit": {"value": 7, "mediaType": PYTHON}}, (422, f"{URN}bad-input"), "number 7"),
         ({"processDescription": {}}, (422, f"{URN}bad-input"), "processDescription.id"),
         ({"processDescription": {"id": "../etc"}}, (422, f"{URN}bad-input"), "'etc' would do"),
         ({"processDescription": {"id": "map"}}, (409, f"{EX2}duplicated-process"), "map"),
@@ -118,6 +119,5 @@ def test_a_nested_description_is_a_description_too(made: Made) -> None:
     asked = package("nested")
     asked["processDescription"] = {"process": asked["processDescription"]}
     assert made.client("deployer").post("/processes?w=", json=asked).status_code == 201
-    assert (
-        made.client("ada").post("/processes/nested/execution", json={"inputs": {"data": [1]}}, headers=ASYNC).is_success
-    )
+    asked = {"inputs": {"data": [1]}}
+    assert made.client("ada").post("/processes/nested/execution", json=asked, headers=ASYNC).status_code == 201

@@ -1,6 +1,7 @@
 """Results: datasets, values and files, for their owner alone and as long as they are there."""
 
 import json
+from threading import Event, Thread
 from time import monotonic, sleep
 from typing import Any
 
@@ -50,6 +51,42 @@ def test_a_result_over_a_dataset_is_one_of_its_owner(live: Made) -> None:
         assert live.client("deployer").get(url).status_code == 404  # hers, and not for reading
     for who in ("ada", "bob", ""):
         assert job_id not in live.client(who).get(f"{live.url}/datasets").text  # in no list
+
+
+def test_every_route_of_a_dataset_finds_a_result_that_nobody_has_asked_for(live: Made) -> None:
+    ada = live.client("ada")
+    job_id = submit(ada, dataset="ramp", chunks={"time": 4}, function=ADDS)
+    ended(ada, job_id)
+    for path in ("", "zarr/.zmetadata", "kerchunk.json", "stac", "catalog.yaml", "check", "info", "subset", "groups"):
+        live.server.shelf._beyond._known.clear()
+        assert ada.get(f"{live.url}/datasets/job-{job_id}/{path}").status_code == 200, path
+
+
+def test_who_asks_while_the_owner_waits_is_told_nothing(live: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The item of a result is made once for all who wait for it, but for those who may read it only."""
+    ada, bob = live.client("ada"), live.client("bob")
+    job_id = submit(ada, dataset="ramp", function=ADDS)
+    ended(ada, job_id)
+    live.server.shelf._beyond._known.clear()
+    began, go_on, real = Event(), Event(), live.server.summaries.of
+
+    def slowly(opened: Any) -> Any:
+        began.set()
+        go_on.wait(20)
+        return real(opened)
+
+    monkeypatch.setattr(live.server.summaries, "of", slowly)
+    url, found = f"{live.url}/datasets/job-{job_id}/stac", []
+    asking = Thread(target=lambda: found.append(ada.get(url)))
+    asking.start()
+    try:
+        assert began.wait(20)
+        refused = bob.get(url, timeout=10)
+    finally:
+        go_on.set()
+        asking.join()
+    assert (refused.status_code, found[0].status_code) == (404, 200)
+    assert found[0].json()["id"] == f"job-{job_id}"
 
 
 def test_a_result_is_gone_a_second_after_its_job(live: Made) -> None:

@@ -101,9 +101,7 @@ def test_what_slices_printed_is_told_line_by_line(made: Made) -> None:
     at = f"/jobs/{job_id}/log"
     text = ada.get(at)
     assert text.headers["content-type"] == "text/plain; charset=utf-8"
-    assert text.text == (
-        "[slice 1] one\n[slice 1] two\n[slice 3] three\n[slice 3] \x1b[31mred\n[slice 3] ... (cut)\n"
-    )
+    assert text.text == ("[slice 1] one\n[slice 1] two\n[slice 3] three\n[slice 3] \x1b[31mred\n[slice 3] ... (cut)\n")
     assert ada.get(f"{at}?slice=1").text == "[slice 1] one\n[slice 1] two\n"
     assert ada.get(f"{at}?slice=2").text == ""
     assert ada.get(f"{at}?f=json&slice=3").json() == {
