@@ -92,6 +92,7 @@ class PagesPlugin(Plugin):
                 return render_page(
                     "landing.html", request.scope,
                     root=root, title=title, total=len(rows), found=found, report=self.report, faults=faults,
+                    unsafe=self.settings.unsafe_compute,
                 )  # fmt: skip
             ours = readable_ids(self.shelf)
             known = self.summaries.count(filter(None, map(self.shelf.entry, ours)))

@@ -3,6 +3,7 @@
 from cloudify.server.app import Server
 
 SHOWN_IDS = 12
+UNSAFE = "run without a sandbox: whoever may compute may do whatever this server may"
 NONE = "none; name a file, folder, URL or catalog to serve"
 
 
@@ -18,6 +19,7 @@ def describe(server: Server, url: str, workers: int = 1) -> str:
         *(f"            {plugin.name} failed: {plugin.error}" for plugin in failed),
         *([f"  workers   {workers}"] if workers > 1 else []),
         *(f"  catalog   {fault}" for fault in server.catalog.faults),
+        *([f"  functions {UNSAFE}"] if server.settings.unsafe_compute else []),
     ]
     if ids:
         opened = f'xr.open_dataset("{url}/datasets/{ids[0]}/zarr", engine="zarr", chunks={{}}, zarr_format=3)'

@@ -4,6 +4,7 @@ It is told on its standard input what a worker is told, an `Order` and then cata
 """
 
 import json
+import logging
 import os
 import signal
 import sys
@@ -14,6 +15,8 @@ from types import FrameType
 from cloudify.server.logs import set_up_logs
 from cloudify.server.orders import Order, read_catalog
 
+log = logging.getLogger(__name__)
+
 
 def main() -> None:
     """Run jobs until told to end."""
@@ -21,6 +24,7 @@ def main() -> None:
     order = Order.read(next(lines))
     sys.argv = list(order.argv)
     set_up_logs(order.settings, worker=order.number)
+    logging.getLogger("distributed").setLevel(logging.WARNING)  # else it tells of each connection
     stop = Event()
 
     def end(_signal: int, _frame: FrameType | None) -> None:
@@ -46,6 +50,7 @@ def _run(order: Order, first: bytes, lines: Iterator[bytes], stop: Event) -> Non
         stop.set()  # who started this process has ended
 
     Thread(target=follow, name="cloudify-orders", daemon=True).start()
+    log.warning("functions run without a sandbox: whoever may compute may do whatever this server may")
     server.service.run_engine(stop)
 
 
