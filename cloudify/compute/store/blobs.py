@@ -64,11 +64,12 @@ class Blobs:
         """
         view = memoryview(data).cast("B")
         name = sha256(view).hexdigest()
-        path = self.path(name)
+        path = os.fspath(self.path(name))
+        folder = os.path.dirname(path)  # noqa: PTH120  # hot path
         with own_failures():
             if not self._is_there(path, view.nbytes):
-                self._write(path, view)
-            sync(path.parent)  # also for the one that is there: who wrote it may not have come so far
+                self._write(path, folder, view)
+            sync(folder)  # also for the one that is there: who wrote it may not have come so far
         return name, view.nbytes
 
     def sweep_temporaries(self, older_than_s: float = TEMPORARY_S) -> int:
@@ -137,31 +138,27 @@ class Blobs:
             if len(folder.name) == 2:  # noqa: PLR2004  # the first byte of a hash
                 yield from (item.name for item in _listed(Path(folder)) if is_sha256(item.name))
 
-    def _is_there(self, path: Path, nbytes: int) -> bool:
+    def _is_there(self, path: str, nbytes: int) -> bool:
         """Whether a blob is there; its time begins anew. Not while another removes blobs."""
-        if not path.exists():
+        if not os.path.exists(path):  # noqa: PTH110  # hot path
             return False
         with self._locked(fcntl.LOCK_SH), suppress(FileNotFoundError):
-            if path.stat().st_size == nbytes:
+            if os.stat(path).st_size == nbytes:  # noqa: PTH116
                 os.utime(path)
                 return True
         return False
 
-    def _write(self, path: Path, view: memoryview) -> None:
-        if not path.parent.exists():
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    def _write(self, path: str, folder: str, view: memoryview) -> None:
+        if not os.path.isdir(folder):  # noqa: PTH112  # hot path
+            os.makedirs(folder, mode=0o700, exist_ok=True)  # noqa: PTH103
             sync(self.folder)
-        temporary = self.folder / f"{TEMPORARY}{token_hex(12)}"
+        temporary = f"{self.folder}/{TEMPORARY}{token_hex(12)}"
         try:
-            with os.fdopen(
-                os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb"
-            ) as file:
-                file.write(view)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
+            _write_down(temporary, view)
+            os.replace(temporary, path)  # noqa: PTH105
         except OSError:
-            temporary.unlink(missing_ok=True)
+            with suppress(OSError):
+                os.unlink(temporary)  # noqa: PTH108
             raise
 
     @contextmanager
@@ -198,10 +195,21 @@ def sweep(folder: Path, older_than_s: float = TEMPORARY_S) -> int:
     return removed
 
 
-def sync(path: Path) -> None:
+def sync(path: Path | str) -> None:
     """Have a file, or the names in a folder, on the disk."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _write_down(path: str, view: memoryview) -> None:
+    """Have bytes on the disk, in a file that is not there yet."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        while view:
+            view = view[os.write(descriptor, view) :]
         os.fsync(descriptor)
     finally:
         os.close(descriptor)

@@ -17,6 +17,7 @@ class Database:
 
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
+        self._adding: dict[str, sqlite.Insert | postgresql.Insert] = {}
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
@@ -45,6 +46,12 @@ class Database:
     def insert(self, table: Table) -> sqlite.Insert | postgresql.Insert:
         """Begin an INSERT that may have an ``on_conflict_...``."""
         return self.backend.insert(table)
+
+    def adding(self, table: Table) -> sqlite.Insert | postgresql.Insert:
+        """Return an INSERT that leaves alone what is there; the same each time, whose text is put together once."""
+        if table.name not in self._adding:
+            self._adding[table.name] = self.insert(table).on_conflict_do_nothing()
+        return self._adding[table.name]
 
     @contextmanager
     def _own_failures(self) -> Iterator[None]:

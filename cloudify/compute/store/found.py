@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, bindparam, func, select
 
 from cloudify.compute.store import schema
 from cloudify.compute.store.database import Database
@@ -13,6 +13,9 @@ from cloudify.errors import BadOptionError
 from cloudify.model.job import Job, State
 
 _jobs = schema.jobs
+_MORE = (_jobs.c.request, _jobs.c.plan, _jobs.c.template, _jobs.c.hidden)
+_RECORD = select(*JOB_COLUMNS, *_MORE).where(_jobs.c.id == bindparam("of"), ~_jobs.c.pruned)
+_UNFINISHED = select(*JOB_COLUMNS).where(schema.UNFINISHED).order_by(_jobs.c.serial)
 
 
 class Found:
@@ -23,17 +26,14 @@ class Found:
 
     def get(self, job_id: str) -> Record | None:
         """Return a job with what it was made of."""
-        more = (_jobs.c.request, _jobs.c.plan, _jobs.c.template, _jobs.c.hidden)
         with self._database.reading() as connection:
-            found = select(*JOB_COLUMNS, *more).where(_jobs.c.id == job_id, ~_jobs.c.pruned)
-            row = connection.execute(found).first()
+            row = connection.execute(_RECORD, {"of": job_id}).first()
         return None if row is None else Record(job_of(row), row.request, row.plan, row.template, row.hidden)
 
     def unfinished_jobs(self) -> tuple[Job, ...]:
         """Return the jobs that are accepted or running, those added first first."""
         with self._database.reading() as connection:
-            found = select(*JOB_COLUMNS).where(schema.UNFINISHED).order_by(_jobs.c.serial)
-            return tuple(job_of(row) for row in connection.execute(found))
+            return tuple(job_of(row) for row in connection.execute(_UNFINISHED))
 
     def list(
         self,

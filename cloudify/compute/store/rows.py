@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, bindparam, select
 
 from cloudify.compute.lifecycle import Effect, Say
 from cloudify.compute.store import schema
@@ -15,6 +15,10 @@ from cloudify.model.outcome import Emitted
 
 _jobs = schema.jobs
 JOB_COLUMNS = tuple(column for column in _jobs.c if column.name not in {"hidden", "request", "plan", "template"})
+
+_LOCKED = select(*JOB_COLUMNS).where(_jobs.c.id == bindparam("of"), ~_jobs.c.pruned).with_for_update()
+"""Statements are made once: putting one together takes longer than a database does with it."""
+_SERIAL = select(_jobs.c.serial).where(_jobs.c.id == bindparam("of"), ~_jobs.c.pruned)
 
 Values = dict[str, Any]
 """Column -> value."""
@@ -37,8 +41,7 @@ def lock(connection: Connection, job_id: str) -> Locked:
     UnknownJobError
         If there is none.
     """
-    found = select(*JOB_COLUMNS).where(_jobs.c.id == job_id, ~_jobs.c.pruned).with_for_update()
-    row = connection.execute(found).first()
+    row = connection.execute(_LOCKED, {"of": job_id}).first()
     if row is None:
         raise UnknownJobError(job_id)
     return Locked(row.serial, job_of(row), row.last_seq)
@@ -52,7 +55,7 @@ def serial_of(connection: Connection, job_id: str) -> int:
     UnknownJobError
         If there is none.
     """
-    found: int | None = connection.execute(select(_jobs.c.serial).where(_jobs.c.id == job_id, ~_jobs.c.pruned)).scalar()
+    found: int | None = connection.execute(_SERIAL, {"of": job_id}).scalar()
     if found is None:
         raise UnknownJobError(job_id)
     return found

@@ -1,8 +1,9 @@
 """Slices while they run: leased, settled, and pending again."""
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, case, func, select, update
+from sqlalchemy import ColumnElement, Connection, Insert, and_, bindparam, func, select, update
 
 from cloudify.compute.lifecycle import Effect
 from cloudify.compute.store import schema
@@ -25,6 +26,15 @@ _SETTLE = (
     .values({name: bindparam(name) for name in _SET})
 )
 
+_RUNNING = select(_slices.c.number, _slices.c.attempt, _slices.c.boot).where(
+    _slices.c.job == bindparam("of"),
+    _slices.c.state == "leased",
+    _slices.c.number.in_(bindparam("numbers", expanding=True)),
+)
+_HAPPENED = update(_jobs).where(_jobs.c.serial == bindparam("of"))
+_SEEN = _HAPPENED.where(_jobs.c.template == "").values(template=bindparam("first"))
+"""The first template stays."""
+
 
 class Slices:
     """Slices while they run. Safe to use from many threads and processes."""
@@ -41,14 +51,17 @@ class Slices:
             locked = lock(connection, job_id)
             if locked.job.is_terminal or not numbers:
                 return
-            insert = self._database.insert(_slices)
-            taken = insert.on_conflict_do_update(
-                index_elements=["job", "number"],
-                set_={"state": "leased", "attempt": insert.excluded.attempt, "boot": boot},
-                where=_slices.c.state == "pending",
-            )
             leased: Values = {"job": locked.serial, "state": "leased", "boot": boot}
-            connection.execute(taken, [leased | {"number": n, "attempt": attempt} for n, attempt in numbers])
+            connection.execute(self._taking, [leased | {"number": n, "attempt": attempt} for n, attempt in numbers])
+
+    @cached_property
+    def _taking(self) -> Insert:
+        insert = self._database.insert(_slices)
+        return insert.on_conflict_do_update(
+            index_elements=["job", "number"],
+            set_={name: insert.excluded[name] for name in ("state", "attempt", "boot")},
+            where=_slices.c.state == "pending",
+        )
 
     def settle(
         self, job_id: str, outcomes: Sequence[Outcome], *, boot: str, at: float, template: str | None = None
@@ -135,31 +148,23 @@ class Slices:
             (schema.logs, settled.logs),
         ):
             if rows:
-                connection.execute(self._database.insert(table).on_conflict_do_nothing(), [of | row for row in rows])
-        more = {} if template is None or not settled.slices else {"template": _first_template(template)}
-        self._append(connection, locked, settled.events, job_values(settled.job) | more)
+                connection.execute(self._database.adding(table), [of | row for row in rows])
+        if template is not None and settled.slices:
+            connection.execute(_SEEN, {"of": locked.serial, "first": template})
+        self._append(connection, locked, settled.events, job_values(settled.job))
 
     def _append(self, connection: Connection, locked: Locked, events: list[Values], job: Values | None = None) -> None:
         """Append events to a locked job: who reads them sees them in the order of their numbers."""
         rows = numbered(events, locked.serial, locked.last_seq)
         if rows:
-            connection.execute(self._database.insert(schema.events).on_conflict_do_nothing(), rows)
+            connection.execute(self._database.adding(schema.events), rows)
         changed = (job or {}) | {"last_seq": locked.last_seq + len(rows)}
-        connection.execute(update(_jobs).where(_jobs.c.serial == locked.serial).values(changed))
-
-
-def _first_template(template: str) -> ColumnElement[str]:
-    """Return the template that a job has then: the first stays."""
-    return case((_jobs.c.template == "", template), else_=_jobs.c.template)
+        connection.execute(_HAPPENED, changed | {"of": locked.serial})
 
 
 def _leases(connection: Connection, serial: int, numbers: Sequence[int]) -> Iterator[tuple[int, Lease]]:
     """Return which of some slices run."""
     for start in range(0, len(numbers), AT_ONCE):
-        found = select(_slices.c.number, _slices.c.attempt, _slices.c.boot).where(
-            _slices.c.job == serial,
-            _slices.c.state == "leased",
-            _slices.c.number.in_(numbers[start : start + AT_ONCE]),
-        )
-        for row in connection.execute(found):
+        some = numbers[start : start + AT_ONCE]
+        for row in connection.execute(_RUNNING, {"of": serial, "numbers": some}):
             yield row.number, Lease(row.attempt, row.boot)
