@@ -34,6 +34,7 @@ class Bell:
 
     def __init__(self, data_dir: Path) -> None:
         path = data_dir / NAME
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         with suppress(FileExistsError):
             os.mkfifo(path, 0o600)
         self._pipe = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)  # never at its end: we write to it too

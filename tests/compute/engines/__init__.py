@@ -7,7 +7,6 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from itertools import count
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
@@ -57,7 +56,7 @@ class Site:
         self.settings = Settings(**given)
         self.service = Service(self.settings, runs_engine=runs_engine)
         self.service.attach(self.opened)
-        self._traces = count(1)
+        self._traces: dict[str, Path] = {}
 
     @property
     def store(self) -> Any:
@@ -68,11 +67,13 @@ class Site:
 
     def ask(self, entry: str = "doubled", *, is_open: bool = False, key: str | None = None, **inputs: Any) -> Job:
         """Submit a job over the cells of `ramp`, or over ``data``; its function leaves traces, which `runs` reads."""
-        self.trace = self.folder / f"trace{next(self._traces)}"
-        args = {"trace": str(self.trace), **inputs.pop("args", {})}
+        trace = self.folder / f"trace{len(self._traces)}"
+        args = {"trace": str(trace), **inputs.pop("args", {})}
         what = {} if "data" in inputs else {"dataset": "ramp", "chunks": {"time": 1}}
         asked = {**what, **inputs, "function": {"source": SOURCES, "entry": entry}, "args": args}
-        return self.service.jobs.submit(OWNER, Asked("map", asked, is_open, key), self.opened)
+        job = self.service.jobs.submit(OWNER, Asked("map", asked, is_open, key), self.opened)
+        self._traces.setdefault(job.id, trace)
+        return job
 
     def job(self, job_id: str) -> Job:
         return self.record(job_id).job
@@ -95,13 +96,14 @@ class Site:
         """Return the numbers of the slices that are acknowledged."""
         return numbers(self.store.jobs.slices(job_id, state="done", limit=10_000))
 
-    def runs(self) -> Counter[int]:
-        """Return how often each slice of the last job was begun."""
-        return Counter(map(int, self.trace.read_text().split())) if self.trace.exists() else Counter()
+    def runs(self, job_id: str) -> Counter[int]:
+        """Return how often each slice of a job was begun."""
+        path = self._traces[job_id]
+        return Counter(map(int, path.read_text().split())) if path.exists() else Counter()
 
-    def pids(self) -> list[int]:
-        """Return the processes that have run slices of the last job."""
-        path = Path(f"{self.trace}.pids")
+    def pids(self, job_id: str) -> list[int]:
+        """Return the processes that have run slices of a job."""
+        path = Path(f"{self._traces[job_id]}.pids")
         return sorted({int(line) for line in path.read_text().split()}) if path.exists() else []
 
     def result(self, job_id: str) -> xr.Dataset:

@@ -43,5 +43,6 @@ def on_dask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A site with an engine in this process, and a Dask cluster that it has started."""
     made = Site(tmp_path_factory.mktemp("dask"), dask="auto")
     with running(made):
+        made.wait(made.ask("slow", data=[1], args={"seconds": 0}).id)
         yield made
     made.close()

@@ -22,13 +22,13 @@ def test_an_engine_is_killed_at_random_and_every_slice_counts_once(site: Site, e
         reaches(site, job.id, min(at, SLICES - 1))
         sleep(random.random() * 0.05)
         running.kill()
-        seen.append((site.done(job.id), site.runs()))
+        seen.append((site.done(job.id), site.runs(job.id)))
         running.start()
     site.wait(job.id, 120)
     site.check_whole(job.id)
     assert {each.attempt for each in site.store.jobs.slices(job.id, limit=999)} == {1}
     for acknowledged, runs in seen:
-        assert {n: site.runs()[n] for n in acknowledged} == {n: runs[n] for n in acknowledged}
+        assert {n: site.runs(job.id)[n] for n in acknowledged} == {n: runs[n] for n in acknowledged}
 
 
 @pytest.mark.durability("D-19")
@@ -40,12 +40,12 @@ def test_an_engine_that_is_told_to_end_does_in_time_and_what_ran_is_pending(site
     running.send(signal.SIGTERM)
     assert running.ended(5) == 0
     assert monotonic() - began < 5
-    assert all(map(is_gone, site.pids()))
+    assert all(map(is_gone, site.pids(job.id)))
     done = site.done(job.id)
     pending = numbers(site.store.jobs.slices(job.id, state="pending", limit=999))
     assert sorted(done + pending) == list(range(1, SLICES + 1))
-    runs = site.runs()
+    runs = site.runs(job.id)
     running.start()
     site.wait(job.id)
     site.check_whole(job.id)
-    assert {n: site.runs()[n] for n in done} == {n: runs[n] for n in done}
+    assert {n: site.runs(job.id)[n] for n in done} == {n: runs[n] for n in done}

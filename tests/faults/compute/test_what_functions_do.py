@@ -28,7 +28,7 @@ def test_a_slice_whose_process_ends_runs_once_more_and_the_others_once(inline: S
     job = inline.ask("deadly", data=list(range(8)), args={"victim": "self", "which": 5, "once": True})
     assert inline.wait(job.id).state == "successful"
     assert inline.store.jobs.values(job.id, 1, 99) == [(n, str(n - 1)) for n in range(1, 9)]
-    assert inline.runs() == {n: 2 if n == 5 else 1 for n in range(1, 9)}
+    assert inline.runs(job.id) == {n: 2 if n == 5 else 1 for n in range(1, 9)}
     attempts = {n: each.attempt for each in inline.store.jobs.slices(job.id, limit=99) for n in numbers([each])}
     assert attempts == {n: 2 if n == 5 else 1 for n in range(1, 9)}
 
@@ -41,7 +41,7 @@ def test_a_slice_that_ends_its_process_each_time_fails_and_says_how(inline: Site
     ((first, last, attempt, reason, message),) = failed(inline, job.id)
     assert (first, last, attempt, reason) == (5, 5, 2, "worker-lost")
     assert "status 3" in message
-    assert inline.runs() == {n: 2 if n == 5 else 1 for n in range(1, 9)}
+    assert inline.runs(job.id) == {n: 2 if n == 5 else 1 for n in range(1, 9)}
 
 
 @pytest.mark.durability("D-14")
@@ -56,13 +56,13 @@ def test_a_function_that_takes_too_much_memory_is_judged_within_30_s(inline: Sit
 @pytest.mark.durability("D-06")
 def test_a_job_that_has_all_slots_frees_them_when_it_is_dismissed(inline: Site) -> None:
     job = inline.ask("loops", data=list(range(8 * SLOTS)))
-    until(lambda: len(inline.runs()) == 1 + SLOTS, 30)
-    begun, pids = inline.runs(), inline.pids()
+    until(lambda: len(inline.runs(job.id)) == 1 + SLOTS, 30)
+    begun, pids = inline.runs(job.id), inline.pids(job.id)
     began = monotonic()
     inline.dismiss(job.id)
     until(lambda: all(map(is_gone, pids)), 2)
     assert monotonic() - began < 2
-    assert inline.runs() == begun  # what waited behind them was never begun
+    assert inline.runs(job.id) == begun  # what waited behind them was never begun
     assert inline.job(job.id).state == "dismissed"
     following = inline.ask("slow", data=[1], args={"seconds": 0})
     assert inline.wait(following.id, 20).state == "successful"
