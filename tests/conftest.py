@@ -47,7 +47,9 @@ def counts(request: pytest.FixtureRequest) -> int:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Have reports say which claim of durability a test is about."""
     for item in items:
-        item.user_properties += [("durability", claim) for mark in item.iter_markers("durability") for claim in mark.args]
+        item.user_properties += [
+            ("durability", claim) for mark in item.iter_markers("durability") for claim in mark.args
+        ]
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

@@ -10,9 +10,9 @@ from zlib import crc32
 import numpy as np
 
 from cloudify.chunks.codec import Codec
-from cloudify.chunks.encode import encode_chunk
+from cloudify.chunks.encode import Block, encode_chunk
 from cloudify.chunks.keyed_grid import KeyedGrid, keyed_grid
-from cloudify.chunks.sound import Sound, is_sound
+from cloudify.chunks.sound import Sound, elements, is_sound
 from cloudify.chunks.stored_codec import EncodedAnewError, check_grid, codec_of_v2, codec_of_v3
 from cloudify.chunks.stored_type import StoredType
 from cloudify.datasets.store import StoredZarr
@@ -96,6 +96,14 @@ class PassedChunks:
             return None
         _sound.add((tag, index), checksum)
         return data
+
+    def elements(self, index: tuple[int, ...]) -> Block | None:
+        """Return the elements of a chunk, read-only; None for one that was never written, or is not sound.
+
+        Not of text. Blocks; raises what the source raises.
+        """
+        data = self._source.objects.read(self.grid.key(index), limit_nbytes=self.grid.limit_nbytes)
+        return None if data is None else elements(data, self.codec, self._stored, self.grid.grid)
 
     def at_hand(self, index: tuple[int, ...], tag: str) -> bytes | None:
         """Return a chunk that was found sound before, if it can be read without waiting; never raises."""

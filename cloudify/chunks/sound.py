@@ -13,10 +13,12 @@ from math import prod
 from struct import Struct
 from threading import Lock
 
+import numpy as np
 import zstandard
 from numcodecs import Blosc, VLenUTF8, Zstd
 
 from cloudify.chunks.codec import Codec
+from cloudify.chunks.encode import Block
 from cloudify.chunks.stored_type import StoredType
 from cloudify.datasets.source import failures
 from cloudify.datasets.vetting import TEXT_NBYTES
@@ -40,6 +42,16 @@ def is_sound(data: bytes, codec: Codec, stored: StoredType, grid: ChunkGrid) -> 
         return len(_decompress(data, codec, nbytes)) == nbytes
     except failures():
         return False
+
+
+def elements(data: bytes, codec: Codec, stored: StoredType, grid: ChunkGrid) -> Block | None:
+    """Return the elements of a whole chunk, read-only; None for one that is not sound (`is_sound`). Not of text."""
+    nbytes = prod(grid.chunk) * stored.dtype.itemsize
+    try:
+        plain = _decompress(data, codec, nbytes)
+    except failures():
+        return None
+    return np.frombuffer(plain, stored.dtype).reshape(grid.chunk) if len(plain) == nbytes else None
 
 
 class Sound:

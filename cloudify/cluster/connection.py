@@ -130,6 +130,15 @@ class Connection:
         except OSError as error:
             raise ClusterUnavailableError(AWAY) from error
 
+    async def restart(self, worker: str, *, connect_s: float) -> None:
+        """End a worker by its address, whatever it does; raises as `everywhere`."""
+        client = await self._running(connect_s)
+        with suppress(ValueError):  # it is gone
+            try:
+                await client.restart_workers([worker], timeout=connect_s, raise_for_error=False)
+            except OSError as error:
+                raise ClusterUnavailableError(AWAY) from error
+
     async def threads(self, *, connect_s: float) -> int:
         """Ask the scheduler how many threads its workers have; raises as `workers`."""
         client = await self._running(connect_s)

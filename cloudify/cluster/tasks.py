@@ -52,6 +52,10 @@ class Tasks:
         """
         LOOP.run(self._connection.everywhere(function, given, connect_s=self._connect_s), 2 * self._connect_s)
 
+    def restart(self, worker: str) -> None:
+        """End a worker, whatever it does; its nanny starts another. Blocks; raises as `everywhere`."""
+        LOOP.run(self._connection.restart(worker, connect_s=self._connect_s), 4 * self._connect_s)
+
     def slots(self) -> int:
         """Return how many tasks run at once: threads of all workers. Blocks; raises as `everywhere`."""
         return LOOP.run(self._connection.threads(connect_s=self._connect_s), 2 * self._connect_s)

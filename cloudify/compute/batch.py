@@ -101,6 +101,8 @@ class Alive:
 
     job_id: str
     batch: str
+    worker: str = ""
+    """Where, if it is not in the engine's own process."""
 
 
 Tell = Callable[[Told | Alive], None]

@@ -6,7 +6,7 @@ from threading import Event, Lock, Thread
 
 from cloudify.compute.batch import Alive, Tell
 
-BEAT_S = 5.0
+BEAT_S = 2.0
 """How often it is said."""
 
 

@@ -13,6 +13,7 @@ from cloudify.chunks.reductions import Reductions
 from cloudify.compute.cells import Cell
 from cloudify.compute.plan import Plan
 from cloudify.compute.selected import Selected, itemsize, select
+from cloudify.compute.stored_cells import StoredCells
 from cloudify.datasets.opened import Opened
 from cloudify.model.stop import go_on
 
@@ -31,7 +32,9 @@ class Reader:
         held = _held(self.selected.coords)
         reductions = Reductions()
         self._parts = {
-            name: _Part(variable, reductions) for name, variable in self.selected.variables.items() if name not in held
+            name: _Part(variable, reductions, StoredCells.of(opened, self.selected.paths[name], variable, plan))
+            for name, variable in self.selected.variables.items()
+            if name not in held
         }
         self._cut = {axis.dim for axis in plan.axes if axis.count > 1}
         self._frame = xr.Dataset(
@@ -66,8 +69,8 @@ def read_block(opened: Opened, plan: Plan, number: int) -> xr.Dataset:
 class _Part:
     """One variable, cell by cell."""
 
-    def __init__(self, variable: xr.Variable, reductions: Reductions) -> None:
-        self._variable = variable
+    def __init__(self, variable: xr.Variable, reductions: Reductions, stored: StoredCells | None) -> None:
+        self._variable, self._stored = variable, stored
         self.dims = tuple(map(str, variable.dims))
         self._blocks = Blocks.of("", variable, reductions)
         self.stand_in = xr.Variable(variable.dims, np.broadcast_to(np.False_, variable.shape), variable.attrs)
@@ -78,6 +81,9 @@ class _Part:
         go_on()
         sizes = self._variable.shape
         region = tuple(cell.get(dim, slice(0, size)) for dim, size in zip(self.dims, sizes, strict=True))
+        chunk = self._stored.read(region) if self._stored is not None else None
+        if chunk is not None:
+            return chunk
         if self._blocks is None:
             return self._variable[region].to_numpy()
         keys, mosaic = touched(self._blocks, region)

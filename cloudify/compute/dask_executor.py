@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import asdict
 from threading import Lock
 from time import monotonic
@@ -112,10 +113,14 @@ class OnDask:
     def stop(self, job_id: str) -> None:
         """End what runs of a job, at once."""
         if self._tasks is not None:
-            try:
+            with suppress(ClusterUnavailableError, TimeoutError):  # what the workers still do is not heard any more
                 self._tasks.everywhere(stop_job, job_id)
-            except (ClusterUnavailableError, TimeoutError):
-                return  # what the workers still do is not heard any more
+
+    def replace(self, worker: str) -> None:
+        """End a worker that hangs; what looks after it starts another."""
+        if self._tasks is not None and worker:
+            with suppress(ClusterUnavailableError, TimeoutError):
+                self._tasks.restart(worker)
 
     def close(self) -> None:
         """Leave the cluster; who has started it ends it."""
@@ -140,7 +145,7 @@ class OnDask:
 def _told(said: dict[str, Any]) -> Told | Alive:
     """Read what a worker passed on: events of Dask are plain values, and the scheduler adds its own."""
     if "alive" in said:
-        return Alive(**said["alive"])
+        return Alive(**{**said["alive"], "worker": said.get("worker", "")})
     told = said["told"]
     return Told(**{**told, "emitted": tuple(Emitted(**one) for one in told["emitted"])})
 

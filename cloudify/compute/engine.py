@@ -59,7 +59,7 @@ class Engine:
         self._given_up: set[str] = set()
         """Jobs that this engine has failed at."""
         self._inbox, self._ledger = Inbox(), Ledger(store, self._settle)
-        self._hearing = Hearing(self._flights, self._ledger, self._give_up)
+        self._hearing = Hearing(self._flights, self._ledger, self._give_up, self._replace)
         self.ring, self.tell = self._inbox.ring, self._inbox.tell
         self._batches = count(1)
         self._opening = ThreadPoolExecutor(4, thread_name_prefix="cloudify-opening")
@@ -238,6 +238,10 @@ class Engine:
             for way in flight.under_way.values():
                 way.landing.cancel()
             self._ending.submit(self._executor.stop, job_id)
+
+    def _replace(self, worker: str) -> None:
+        """Have another take the place of a worker that hangs, which may have batches that it has not begun."""
+        self._ending.submit(self._executor.replace, worker)
 
     @contextmanager
     def _alone(self, job_id: str) -> Iterator[None]:

@@ -52,6 +52,10 @@ class Executor(Protocol):
         """End what runs of a job, at once."""
         ...
 
+    def replace(self, worker: str) -> None:
+        """End a worker that hangs, and have another take its place. Blocks."""
+        ...
+
     def close(self) -> None:
         """End everything."""
         ...
@@ -80,6 +84,9 @@ class Threads:
     def stop(self, job_id: str) -> None:
         """End what runs of a job, at once."""
         self._place.stop(job_id)
+
+    def replace(self, worker: str) -> None:
+        """Nothing: a thread cannot be ended."""
 
     def close(self) -> None:
         """End everything."""

@@ -16,7 +16,7 @@ BATCH_S = 0.1
 """How long a batch is to take: fifty times what a task costs a Dask scheduler."""
 MOST_ITEMS = 512
 LEASE_S = 20.0
-"""After this without a word of a batch that runs, it is lost with its worker: four times `beats.BEAT_S`."""
+"""After this without a word of a batch that runs, it is lost with its worker: ten times `beats.BEAT_S`."""
 GRACE_S = 120.0
 """What a batch may take longer than one slice may, though its worker lives: a dataset opens, values are read."""
 QUEUED_S = 900.0
@@ -39,6 +39,8 @@ class UnderWay:
     """When it was submitted, then when it began; in monotonic time of this process, as the next."""
     heard: float | None = None
     """When it was heard of last; None: it has not begun."""
+    worker: str = ""
+    """Where it runs."""
 
 
 @dataclass(slots=True)
@@ -96,13 +98,12 @@ class Flight:
         """Note that a batch was submitted."""
         self.under_way[batch] = UnderWay(slices, landing, monotonic())
 
-    def hear(self, batch: str) -> None:
-        """Note that a batch runs: its lease begins anew."""
-        way = self.under_way.get(batch)
-        if way is not None:
-            now = monotonic()
-            way.since = now if way.heard is None else way.since
-            way.heard = now
+    def hear(self, batch: str) -> UnderWay:
+        """Note that a batch under way runs: its lease begins anew."""
+        way, now = self.under_way[batch], monotonic()
+        way.since = now if way.heard is None else way.since
+        way.heard = now
+        return way
 
     def note(self, elapsed_s: float, count: int) -> None:
         """Learn how long a slice takes."""

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from time import monotonic, time
 from typing import cast
 
-from cloudify.compute.batch import Report, Told
+from cloudify.compute.batch import Alive, Report, Told
 from cloudify.compute.executor import DiedError, LostError
 from cloudify.compute.flight import Flight, Numbered, UnderWay
 from cloudify.compute.ledger import Ledger
@@ -33,12 +33,18 @@ class Hearing:
     ----------
     give_up
         Ends a job that the server failed at.
+    replace
+        Has another worker take the place of one that hangs.
     """
 
     def __init__(
-        self, flights: dict[str, Flight], ledger: Ledger, give_up: Callable[[str, BaseException], None]
+        self,
+        flights: dict[str, Flight],
+        ledger: Ledger,
+        give_up: Callable[[str, BaseException], None],
+        replace: Callable[[str], None],
     ) -> None:
-        self._flights, self._ledger, self._give_up = flights, ledger, give_up
+        self._flights, self._ledger, self._give_up, self._replace = flights, ledger, give_up, replace
         self.taking_up: set[str] = set()
         """Jobs that are being opened."""
         self.resume_at = 0.0
@@ -49,23 +55,26 @@ class Hearing:
         for item in news:
             if isinstance(item, TakenUp):
                 self._taken_up(item)
-                continue
-            flight = self._flights.get(item.job_id)
-            if flight is None:
-                continue  # it has ended
-            if isinstance(item, Landed):
-                self._landed(item, flight)
-            elif isinstance(item, PutTogether):
-                self._put_together(item, flight)
-            elif item.batch in flight.under_way:
-                flight.hear(item.batch)
-                if isinstance(item, Told) and item.emitted:
-                    self._ledger.add(item.job_id, item)
+            elif item.job_id in self._flights:  # else it has ended
+                self._hear_of(self._flights[item.job_id], item)
         for job_id, flight in self._flights.items():
             for batch in flight.overdue():
                 way = flight.under_way.pop(batch)
                 way.landing.cancel()
+                self._replace(way.worker)
                 self._lost(job_id, flight, way, "nothing was heard of the worker for too long")
+
+    def _hear_of(self, flight: Flight, news: Landed | PutTogether | Told | Alive) -> None:
+        if isinstance(news, Landed):
+            self._landed(news, flight)
+        elif isinstance(news, PutTogether):
+            self._put_together(news, flight)
+        elif news.batch in flight.under_way:
+            way = flight.hear(news.batch)
+            if isinstance(news, Alive):
+                way.worker = news.worker
+            elif news.emitted:
+                self._ledger.add(news.job_id, news)
 
     def pause(self, seconds: float) -> None:
         """Have no batch submitted for a while."""

@@ -19,6 +19,7 @@ from cloudify.compute.feeding import Feeder
 from cloudify.compute.jobs import Jobs
 from cloudify.compute.lock import hold
 from cloudify.compute.store.store import Store, open_store
+from cloudify.compute.tidying import tidy
 from cloudify.datasets.opened import Opened
 from cloudify.errors import DataDirectoryInUseError, DirectoryInUseError, UnknownDatasetError
 from cloudify.settings import Settings, dask_address
@@ -95,6 +96,9 @@ class Service:
 
             listener = Thread(target=listen, name="cloudify-bell", daemon=True)
             listener.start()
+            Thread(
+                target=tidy, args=(self.store, self.settings.keep_jobs_s, ended), name="cloudify-tidying", daemon=True
+            ).start()
             try:
                 engine.run()
             finally:

@@ -28,6 +28,7 @@ from cloudify.http.fast_lane import FastLane, byte_paths
 from cloudify.http.heads import Heads
 from cloudify.http.hosts import KnownHosts, Names
 from cloudify.http.identified import Identified
+from cloudify.http.in_turn import InTurn
 from cloudify.http.limits import BodyLimit
 from cloudify.http.metered import Metered, Routed, count_lane, templates_of
 from cloudify.http.meters import Meters
@@ -227,6 +228,7 @@ class Server:
         app = KnownHosts(app, is_known)
         app = CorrelationIdMiddleware(app)
         app = PublicReads(app)
+        app = InTurn(app)
         app = Metered(app, self.meters)
         lane = FastLane(app, byte_paths(self.rest.plugins.values()), is_known)
         self.meters.before_reading(lambda: count_lane(self.meters, lane))

@@ -130,6 +130,10 @@ class Settings(BaseSettings):
     slice_nbytes: int = Field(512 * MIB, ge=64 * MIB, description="memory for a function while it runs over a slice")
     max_block_nbytes: int = Field(256 * MIB, ge=1, description="most values, in bytes of memory, that a slice may have")
 
+    keep_jobs_s: float = Field(
+        30 * 86_400.0, ge=0, description="how long jobs that have ended are kept with what they left; 0: for ever"
+    )
+
     max_body_nbytes: int = Field(2 * MIB, ge=0, description="largest request body that is read")
     head_timeout_s: float = Field(
         10.0, gt=0, description="longest time until the head of a request is there; then the connection is closed"

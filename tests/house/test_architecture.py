@@ -15,8 +15,10 @@ PROJECT = Path(__file__).parents[2]
 PACKAGE = PROJECT / "cloudify"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
-BROAD_EXCEPTS = {"server/discovery.py", "server/failures.py", "http/bytes.py", "compute/child/inside/runner.py"}
-"""docs/decisions/0008, 0027."""
+BROAD_EXCEPTS = {
+    "server/discovery.py", "server/failures.py", "http/bytes.py", "compute/child/inside/runner.py", "compute/engine.py",
+}  # fmt: skip
+"""docs/decisions/0008, 0027, 0034."""
 RUNS_FUNCTIONS = "compute/child/inside/runner.py"
 """Inside a process of its own, which is what that process is for."""
 LINES = 300
@@ -68,7 +70,7 @@ def test_a_planted_violation_is_reported(copy: Path, module: str, line: str, bro
     assert f"{broken} BROKEN" in said or "stray" in said
 
 
-def test_everything_is_caught_in_four_places_only() -> None:
+def test_everything_is_caught_in_five_places_only() -> None:
     found = set()
     for path in MODULES:
         for node in ast.walk(tree(path)):

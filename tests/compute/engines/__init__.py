@@ -1,13 +1,15 @@
 """Engines in processes of their own, to be killed, and jobs for them that leave traces."""
 
 import os
-import resource
 import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 
 import numpy as np
@@ -44,7 +46,7 @@ def ramp() -> xr.Dataset:
 class Site:
     """A data directory with a dataset ``ramp``, and what owners do there."""
 
-    def __init__(self, folder: Path, **settings: Any) -> None:
+    def __init__(self, folder: Path, *, runs_engine: bool = False, **settings: Any) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         source = folder / "ramp.nc"
@@ -53,9 +55,9 @@ class Site:
         self.entry = Entry("ramp", "netcdf", str(source))
         given = {"data_dir": folder / "data", "unsafe_compute": True, "dask": "none"} | settings
         self.settings = Settings(**given)
-        self.service = Service(self.settings, runs_engine=False)
+        self.service = Service(self.settings, runs_engine=runs_engine)
         self.service.attach(self.opened)
-        self.trace = folder / "trace"
+        self._traces = count(1)
 
     @property
     def store(self) -> Any:
@@ -65,7 +67,8 @@ class Site:
         return open_entry(self.entry, timeout_s=10, settings=self.settings)
 
     def ask(self, entry: str = "doubled", *, is_open: bool = False, key: str | None = None, **inputs: Any) -> Job:
-        """Submit a job over the cells of `ramp`, or over ``data``; its function is told where to leave traces."""
+        """Submit a job over the cells of `ramp`, or over ``data``; its function leaves traces, which `runs` reads."""
+        self.trace = self.folder / f"trace{next(self._traces)}"
         args = {"trace": str(self.trace), **inputs.pop("args", {})}
         what = {} if "data" in inputs else {"dataset": "ramp", "chunks": {"time": 1}}
         asked = {**what, **inputs, "function": {"source": SOURCES, "entry": entry}, "args": args}
@@ -93,13 +96,13 @@ class Site:
         return numbers(self.store.jobs.slices(job_id, state="done", limit=10_000))
 
     def runs(self) -> Counter[int]:
-        """Return how often each slice was begun by a function that leaves traces."""
+        """Return how often each slice of the last job was begun."""
         return Counter(map(int, self.trace.read_text().split())) if self.trace.exists() else Counter()
 
     def pids(self) -> list[int]:
-        """Return the processes that have run slices of `slow`."""
-        path = self.trace.with_suffix(".pids")
-        return [int(line) for line in path.read_text().split()] if path.exists() else []
+        """Return the processes that have run slices of the last job."""
+        path = Path(f"{self.trace}.pids")
+        return sorted({int(line) for line in path.read_text().split()}) if path.exists() else []
 
     def result(self, job_id: str) -> xr.Dataset:
         """Open the result of a job."""
@@ -115,7 +118,7 @@ class Site:
         np.testing.assert_array_equal(self.result(job_id)["t"].values, 2 * ramp()["t"].values)
         assert [piece.key for piece in self.store.jobs.pieces(job_id)] == [f"t/c/{n}/0/0" for n in range(SLICES)]
         events = Counter((event.type, event.slice) for event in self.store.events.after(job_id, 0, 10_000))
-        assert {each: count for each, count in events.items() if count > 1} == {}
+        assert [each for each, times in events.items() if times > 1] == []
         assert sum(kind == "slice-done" for kind, _ in events) == SLICES
 
     def close(self) -> None:
@@ -130,8 +133,6 @@ class EngineProcess:
     ----------
     wrapper
         A program that starts it.
-    files
-        Most descriptors that it may have.
     """
 
     def __init__(
@@ -140,33 +141,26 @@ class EngineProcess:
         *,
         wrapper: Sequence[str] = (),
         env: Mapping[str, str] | None = None,
-        files: int | None = None,
-        program: Sequence[str] = ("-m", "cloudify.server.engine"),
     ) -> None:
-        self._site, self._wrapper, self._env, self._files, self._program = site, wrapper, env or {}, files, program
+        self._site, self._wrapper, self._env = site, wrapper, env or {}
         self.log = site.folder / "engine.log"
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> "EngineProcess":
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [*self._wrapper, sys.executable, "-P", *self._program],
+                [*self._wrapper, sys.executable, "-P", "-m", "cloudify.server.engine"],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
                 process_group=0,
                 env=worker_environment({"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), **self._env}),
-                preexec_fn=self._limit if self._files else None,
             )
         assert self._process.stdin is not None
         order = Order(ENGINE, 1, self._site.settings, (), "http://127.0.0.1", ("cloudify",))
         self._process.stdin.write(order.as_line() + catalog_line(Catalog((self._site.entry,))))
         self._process.stdin.flush()
         return self
-
-    def _limit(self) -> None:
-        assert self._files is not None
-        resource.setrlimit(resource.RLIMIT_NOFILE, (self._files, self._files))
 
     @property
     def pid(self) -> int:
@@ -188,10 +182,8 @@ class EngineProcess:
         status = self._process.wait(seconds)
         assert self._process.stdin is not None
         self._process.stdin.close()
-        try:
+        with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         return status
 
     def end(self) -> None:
@@ -203,12 +195,25 @@ class EngineProcess:
         return self.log.read_text()
 
 
+@contextmanager
+def running(site: Site) -> Iterator[None]:
+    """Run the engine of a site in a thread of this process until the block ends."""
+    stop = Event()
+    thread = Thread(target=site.service.run_engine, args=(stop,))
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(20)
+    assert not thread.is_alive()
+
+
 def numbers(ranges: Sequence[Any]) -> list[int]:
     """Return the numbers of slices in ranges."""
     return [number for each in ranges for number in range(each.first, each.last + 1)]
 
 
-def reaches(site: Site, job_id: str, done: int, seconds: float = START_S) -> Callable[[], bool]:
-    """Wait until so many slices of a job are done; returns whether it has ended."""
+def reaches(site: Site, job_id: str, done: int, seconds: float = START_S) -> None:
+    """Wait until so many slices of a job are done, or it has ended."""
     until(lambda: site.job(job_id).done >= done or site.job(job_id).is_terminal, seconds)
-    return lambda: site.job(job_id).is_terminal

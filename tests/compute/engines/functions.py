@@ -31,9 +31,11 @@ def slow(value, trace, seconds=3600):
 
 
 def loops(value, trace):
+    """Never end, but in the first slice, which has to show what results look like."""
     _leave(trace)
-    while True:
+    while cloudify.slice.number > 1:
         pass
+    return value
 
 
 def deadly(value, trace, victim, which, once=False):

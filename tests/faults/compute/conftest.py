@@ -2,11 +2,10 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from threading import Event, Thread
 from typing import Any
 
 import pytest
-from engines import EngineProcess, Site
+from engines import EngineProcess, Site, running
 
 
 @pytest.fixture
@@ -29,3 +28,20 @@ def engine() -> Iterator[Callable[..., EngineProcess]]:
     yield engine
     for each in started:
         each.end()
+
+
+@pytest.fixture(scope="session")
+def inline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A site with an engine in this process, whose threads run slices."""
+    made = Site(tmp_path_factory.mktemp("inline"), runs_engine=True)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def on_dask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A site with an engine in this process, and a Dask cluster that it has started."""
+    made = Site(tmp_path_factory.mktemp("dask"), dask="auto")
+    with running(made):
+        yield made
+    made.close()
