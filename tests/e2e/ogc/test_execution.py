@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from cloudify.errors import StoreUnavailableError
 from ogc.made import ASYNC, DOUBLE, EX1, EX2, URN, Made, ended, posted, problem, submit
 
 EXECUTE = "/processes/map/execution"
@@ -143,6 +144,24 @@ def test_without_a_preference_the_answer_is_the_result(live: Made) -> None:
     assert ada.get(monitor).json()["status"] == "successful"
     raw = ada.post(EXECUTE, json={"inputs": {"data": [1], "function": DOUBLE}, "response": "raw"})
     assert raw.json() == [2]
+    over = {"dataset": "ramp", "function": {"source": "def f(block):\n    return block\n", "entry": "f"}}
+    reference = ada.post(EXECUTE, json={"inputs": over, "response": "raw"})
+    job_id = reference.links["monitor"]["url"].rpartition("/")[2]
+    assert (reference.status_code, reference.content) == (204, b"")
+    assert reference.links["item"]["url"] == f"{live.url}/datasets/job-{job_id}/zarr"
+
+
+def test_a_store_that_cannot_be_written_is_said_and_leaves_no_job(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_args: Any, **_options: Any) -> None:
+        raise StoreUnavailableError("cannot be written: its disk is full", has_no_room=True)
+
+    ada = made.client("ada")
+    before = ada.get("/jobs", params={"limit": 10_000}).json()["jobs"]
+    monkeypatch.setattr(made.store.jobs, "add", full)
+    refused = ada.post(EXECUTE, json={"inputs": {"data": [1], "function": DOUBLE}}, headers=ASYNC)
+    assert problem(refused) == (503, f"{URN}store-unavailable")
+    assert refused.headers["retry-after"] == "5"
+    assert ada.get("/jobs", params={"limit": 10_000}).json()["jobs"] == before
 
 
 def test_a_function_that_raises_is_answered_with_its_traceback(live: Made) -> None:
