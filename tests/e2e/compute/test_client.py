@@ -72,7 +72,8 @@ def test_a_job_over_values_is_opened_extended_and_closed(server: RemoteServer) -
 
     assert job.result(60) == [3, 6, 9, 12, 15, 18, 21]
     events = list(job.events())
-    assert [event.seq for event in events] == list(range(1, len(events) + 1))
+    numbers = [event.seq for event in events]
+    assert numbers == sorted(set(numbers))  # with gaps, but each once
     assert sorted(event.payload["x"] for event in events if event.type == "seen") == [1, 2, 3, 4, 5, 6, 7]
     assert job.log().splitlines() == [f"[slice {n}] slice {n}" for n in range(1, 8)]
 
