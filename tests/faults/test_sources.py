@@ -142,7 +142,7 @@ def test_an_entry_that_cannot_be_opened_has_a_reason_and_the_server_starts(tmp_p
         assert "its source is not there" in details["missing"]
         assert "the opener 'netcdf' failed" in details["wrong"]
         assert (
-            "no opener for the driver 'teapot'; there are grib, kerchunk, netcdf, raster, series, zarr"
+            "no opener for the driver 'teapot'; there are grib, kerchunk, netcdf, raster, result, series, zarr"
             in details["strange"]
         )
         assert httpx.get(f"{url}/datasets/good/zarr/zarr.json").status_code == 200
