@@ -155,6 +155,9 @@ class Service:
     def _local_cluster(self) -> str:
         """Return the address of a cluster on this machine, started if there is none. Blocks for seconds then."""
         if self._cluster is None:
+            import distributed  # noqa: F401, PLC0415  # sets its own level; else it tells of each connection
+
+            logging.getLogger("distributed").setLevel(logging.WARNING)
             self._cluster = start_local_cluster(
                 n_workers=None, threads_per_worker=1, encrypted=True, scheduler=SCHEDULER
             )

@@ -24,7 +24,6 @@ def main() -> None:
     order = Order.read(next(lines))
     sys.argv = list(order.argv)
     set_up_logs(order.settings, worker=order.number)
-    logging.getLogger("distributed").setLevel(logging.WARNING)  # else it tells of each connection
     stop = Event()
 
     def end(_signal: int, _frame: FrameType | None) -> None:
