@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -177,6 +178,30 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalClusterPr
     process = LocalClusterProcess(tmp_path_factory.mktemp("cluster"))
     yield process
     process.stop()
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Any]:
+    """Start a PostgreSQL server when it is asked for, one for all tests."""
+    made: list[Any] = []
+
+    def postgres_server() -> Any:
+        from databases import PostgresServer  # noqa: PLC0415  # its driver, for those who have the server
+
+        if not made:
+            made.append(PostgresServer())
+        return made[0]
+
+    yield postgres_server
+    for each in made:
+        each.stop(signal.SIGQUIT)  # without writing what nobody will read
+        shutil.rmtree(each.folder)
+
+
+@pytest.fixture
+def postgres(postgres_server: Any) -> Any:
+    """A PostgreSQL server, for tests that have the mark ``program("postgres")``."""
+    return postgres_server()
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 Results go to disk here, as blobs; what travels back is their hashes.
 """
 
-import errno
 from collections import OrderedDict
 from collections.abc import Sequence
 from functools import partial
@@ -16,6 +15,7 @@ from cloudify.compute.beats import Beats
 from cloudify.compute.benches import MOST_SLOT_NBYTES, Bench, Benches
 from cloudify.compute.child.child import Child
 from cloudify.compute.child.inside.packing import Plain
+from cloudify.compute.child.launch import SCARCE
 from cloudify.compute.child.pool import Children
 from cloudify.compute.child.returned import Limits, Progress, Returned, SliceFailedError, Value, dump, load
 from cloudify.compute.results.parts import store_parts
@@ -31,8 +31,6 @@ PACKED = "packed"
 """Key of a result that is kept for being combined."""
 REMEMBERED = 1000
 """Jobs that were stopped of which that is known: a batch of one may still come."""
-SCARCE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC, errno.EDQUOT})
-"""What the server has too little of for the moment, whichever source it wanted to read."""
 
 
 class Workplace:

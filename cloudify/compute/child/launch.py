@@ -1,5 +1,6 @@
 """How a process that runs functions is started: the one place that says what stands around it."""
 
+import errno
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -7,6 +8,8 @@ from pathlib import Path
 
 INSIDE = Path(__file__).with_name("inside")
 """All that such a process needs of us."""
+SCARCE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, errno.ENOSPC, errno.EDQUOT})
+"""What the machine has too little of for the moment, whatever was to be done."""
 _ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 

@@ -13,7 +13,7 @@ from weakref import WeakSet
 
 from cloudify.compute.child.child import Child
 from cloudify.compute.child.ender import Ender
-from cloudify.compute.child.launch import Launch
+from cloudify.compute.child.launch import SCARCE, Launch
 from cloudify.compute.child.process import Order, Process
 from cloudify.compute.child.returned import BrokenError, Limits
 from cloudify.compute.child.spares import Spares
@@ -148,7 +148,8 @@ class Children:
         except (OSError, RuntimeError) as error:
             lease.check()
             reason = f"no process that runs functions can be started ({error})"
-            raise BrokenError("worker-lost", reason) from error
+            is_passing = isinstance(error, OSError) and error.errno in SCARCE
+            raise BrokenError("no-room" if is_passing else "worker-lost", reason) from error
         finally:
             self._spares.fill()  # only now: to start takes the processor from the one that is waited for
         return process

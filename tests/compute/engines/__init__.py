@@ -12,6 +12,7 @@ from threading import Event, Thread
 from typing import Any
 
 import numpy as np
+import pytest
 import xarray as xr
 from playing import until
 
@@ -195,6 +196,19 @@ class EngineProcess:
 
     def said(self) -> str:
         return self.log.read_text()
+
+
+@contextmanager
+def mounted(folder: Path, nbytes: int) -> Iterator[Path]:
+    """Have a small file system of one's own until the block ends; a test that may not mount one is skipped."""
+    folder.mkdir(parents=True, exist_ok=True)
+    command = ["mount", "-t", "tmpfs", "-o", f"size={nbytes}", "tmpfs", str(folder)]
+    if subprocess.run(command, capture_output=True, check=False).returncode:
+        pytest.skip("a file system for the test cannot be mounted: not root")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 @contextmanager

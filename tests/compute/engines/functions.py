@@ -75,5 +75,12 @@ def fails(block, trace, which):
     return block * 2
 
 
+def writes(value, trace, nbytes):
+    """Write a file where functions may."""
+    _leave(trace)
+    Path("large").write_bytes(bytes(nbytes))
+    return value
+
+
 def added(a, b):
     return a + b

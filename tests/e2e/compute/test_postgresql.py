@@ -9,14 +9,14 @@ import numpy as np
 import psycopg
 import pytest
 import xarray as xr
-from playing.postgresql import Cluster
+from databases import PostgresServer
 
 import cloudify
 
 
 @pytest.fixture
-def database() -> Iterator[Cluster]:
-    cluster = Cluster()
+def database() -> Iterator[PostgresServer]:
+    cluster = PostgresServer()
     yield cluster
     cluster.stop(signal.SIGQUIT)
     shutil.rmtree(cluster.folder)
@@ -27,7 +27,7 @@ def twice(block: Any) -> Any:
 
 
 @pytest.mark.program("postgres")
-def test_a_job_runs_on_postgresql(database: Cluster, start: Any) -> None:
+def test_a_job_runs_on_postgresql(database: PostgresServer, start: Any) -> None:
     url = database.new()
     env = {"CLOUDIFY_UNSAFE_COMPUTE": "1", "CLOUDIFY_DATABASE_URL": url}
     demo = start("demo", "--workers", "2", "--dask", "none", env=env)

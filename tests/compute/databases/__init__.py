@@ -1,4 +1,4 @@
-"""A PostgreSQL server of our own, for tests that have the mark ``program("postgres")``."""
+"""A PostgreSQL server of our own."""
 
 import os
 import pwd
@@ -19,7 +19,7 @@ NOBODY = "nobody"
 _numbers = count(1)
 
 
-class Cluster:
+class PostgresServer:
     """A PostgreSQL server on a socket of its own, in the order of English, which is not that of code points."""
 
     def __init__(self) -> None:
