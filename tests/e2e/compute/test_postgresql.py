@@ -1,25 +1,14 @@
 """The same on a PostgreSQL database: two web workers and the engine share it."""
 
-import shutil
-import signal
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import psycopg
 import pytest
 import xarray as xr
-from databases import PostgresServer
 
 import cloudify
-
-
-@pytest.fixture
-def database() -> Iterator[PostgresServer]:
-    cluster = PostgresServer()
-    yield cluster
-    cluster.stop(signal.SIGQUIT)
-    shutil.rmtree(cluster.folder)
 
 
 def twice(block: Any) -> Any:
@@ -27,8 +16,8 @@ def twice(block: Any) -> Any:
 
 
 @pytest.mark.program("postgres")
-def test_a_job_runs_on_postgresql(database: PostgresServer, start: Any) -> None:
-    url = database.new()
+def test_a_job_runs_on_postgresql(postgres_server: Callable[[], Any], start: Any) -> None:
+    url = postgres_server().new()
     env = {"CLOUDIFY_UNSAFE_COMPUTE": "1", "CLOUDIFY_DATABASE_URL": url}
     demo = start("demo", "--workers", "2", "--dask", "none", env=env)
     token = (demo.data_dir / "demo-token").read_text().strip()
