@@ -15,7 +15,7 @@ from pathlib import Path
 
 import httpx
 
-from benchmarks import clients, computed, documents, groups, jobs, kept, pictures, start, stored
+from benchmarks import clients, computed, documents, groups, jobs, kept, many_slices, pictures, start, stored
 from benchmarks.failures import MissingProgramError, RowError
 from benchmarks.processes import end_on_sigterm
 from benchmarks.report import cores, table, today, versions, without_places
@@ -41,6 +41,7 @@ ROWS: dict[str, Row] = {
     "job-large": jobs.LARGE_ROW,
     "job-small": jobs.SMALL_ROW,
     "job-growth": jobs.GROWTH_ROW,
+    "job-million": many_slices.ROW,
 }
 PACKAGES = (
     "cloudify-xarray", "xpublish", "zarr", "xarray", "dask", "uvicorn", "uvloop", "httptools", "fastapi", "fsspec",

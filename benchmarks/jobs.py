@@ -12,6 +12,7 @@ from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import monotonic, process_time, sleep
+from typing import Any
 
 import numpy as np
 import psutil
@@ -26,13 +27,12 @@ from cloudify.chunks.codec import Codec
 from cloudify.compute.child.watch import cpu_s
 from cloudify.compute.jobs import Asked
 from cloudify.compute.service import Service
-from cloudify.model.job import Job
 from cloudify.settings import Settings
 
 LOOP, JOB = "plain loop", "cloudify map"
 LARGE, SMALL = (1, 1600, 1600), (1, 64, 64)
 """10 MB and 16 kB of float32."""
-MANY_LARGE, FEW, MANY = 60, 1000, 10_000
+MANY_LARGE, FEW, MANY = 200, 1000, 10_000
 SOURCE = "def double(block):\n    return block['t'] * 2\n"
 CODEC = Codec("zstd")
 LONGEST_S = 600.0
@@ -49,17 +49,27 @@ class Field:
     chunks: int
 
     @classmethod
+    def sparse(cls, store: Path, chunk: tuple[int, ...], chunks: int) -> "Field":
+        """Write none of them, however many there are: all read as zeros."""
+        _create(store, chunk, chunks)
+        return cls(store, chunks)
+
+    @classmethod
     def write(cls, store: Path, chunk: tuple[int, ...], chunks: int) -> "Field":
         """Write them: smooth with some noise, so that they compress as fields do."""
-        array = zarr.create_group(store, zarr_format=3).create_array(
-            "t",
-            shape=(chunks, *chunk[1:]), chunks=chunk, dtype="float32",
-            compressors=ZstdCodec(level=1), dimension_names=("time", "y", "x"),
-        )  # fmt: skip
+        array = _create(store, chunk, chunks)
         rng = np.random.default_rng(8)
         for step in range(chunks):
             array[step] = (280 + rng.standard_normal(chunk[1:])).round(1).astype("float32")
         return cls(store, chunks)
+
+
+def _create(store: Path, chunk: tuple[int, ...], chunks: int) -> zarr.Array[Any]:
+    return zarr.create_group(store, zarr_format=3).create_array(
+        "t",
+        shape=(chunks, *chunk[1:]), chunks=chunk, dtype="float32",
+        compressors=ZstdCodec(level=1), dimension_names=("time", "y", "x"),
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,19 +82,19 @@ class Peer:
 
 
 class Jobs:
-    """Runs the function over a field as a job, on threads of this process."""
+    """Runs a function over a field as a job, on threads of this process."""
 
     def __init__(self, field: Field, service: Service, server: Server) -> None:
-        self._field, self._service, self._server = field, service, server
+        self._field, self.service, self._server = field, service, server
 
-    def submit(self) -> Job:
-        """Begin a job."""
-        inputs = {"dataset": self._field.store.stem, "function": {"source": SOURCE, "entry": "double"}}
-        return self._service.jobs.submit(OWNER, Asked("map", inputs), self._server.shelf.get)
+    def submit(self, source: str = SOURCE) -> str:
+        """Begin a job; returns its id."""
+        inputs = {"dataset": self._field.store.stem, "function": {"source": source, "entry": "double"}}
+        return self.service.jobs.submit(OWNER, Asked("map", inputs), self._server.shelf.get).id
 
     def run(self) -> None:
         """Have a job done."""
-        done = self._service.jobs.wait(OWNER, self.submit().id, LONGEST_S).job
+        done = self.service.jobs.wait(OWNER, self.submit(), LONGEST_S).job
         if (done.state, done.done) != ("successful", self._field.chunks):
             raise RowError(f"the job is {done.state} with {done.done} of {self._field.chunks} slices: {done.failure}")
 
@@ -118,7 +128,7 @@ def loop(field: Field, folder: Path) -> Callable[[], None]:
 def large(effort: Effort) -> Outcome:
     """Compare slices of 10 MB."""
     figures = _compare(LARGE, MANY_LARGE, effort)
-    return Outcome(f"`x * 2` over {MANY_LARGE} chunks of {_nbytes(LARGE) / 1e6:.0f} MB; {_CONDITIONS}", figures)
+    return Outcome(f"`x * 2` over {MANY_LARGE} chunks of {nbytes_of(LARGE) / 1e6:.0f} MB; {CONDITIONS}", figures)
 
 
 def small(effort: Effort) -> Outcome:
@@ -127,13 +137,13 @@ def small(effort: Effort) -> Outcome:
     by_peer = {one.peer: one.cpu_us for one in figures}
     overhead_ms = (by_peer[JOB] - by_peer[LOOP]) / 1e3
     return Outcome(
-        f"`x * 2` over {FEW} chunks of {_nbytes(SMALL) / 1e3:.0f} kB; {_CONDITIONS}; a slice costs "
+        f"`x * 2` over {FEW} chunks of {nbytes_of(SMALL) / 1e3:.0f} kB; {CONDITIONS}; a slice costs "
         f"{overhead_ms:.2f} ms more than in the loop, where {MOST_OVERHEAD_MS:g} are the most",
         figures,
     )
 
 
-_CONDITIONS = (
+CONDITIONS = (
     "figures of one chunk; what was written is removed before the next round; processes that run functions wait when a "
     "job begins, and what it takes to start others for the next job is not counted"
 )
@@ -150,7 +160,7 @@ def growth(effort: Effort) -> Outcome:
                 among(MANY): Peer(of_many.run, root / "many" / "blobs", MANY),
             }
             figures = compare_peers(peers, replace(effort, rounds=min(3, effort.rounds)), limit=among(FEW))
-    return Outcome(f"`x * 2` over chunks of {_nbytes(SMALL) / 1e3:.0f} kB; {_CONDITIONS}", figures)
+    return Outcome(f"`x * 2` over chunks of {nbytes_of(SMALL) / 1e3:.0f} kB; {CONDITIONS}", figures)
 
 
 def among(chunks: int) -> str:
@@ -189,15 +199,15 @@ def measure_run(peer: Peer) -> Sample:
     """Run a peer once, and say what a chunk took of this process and of those below it that were there before."""
     for path in [path for path in peer.folder.glob("**/*") if path.is_file()]:
         path.unlink()
-    pids = _wait_for_rest()
-    before, began = _used_s(pids), monotonic()
+    pids = wait_for_rest()
+    before, began = used_s(pids), monotonic()
     peer.run()
-    elapsed_s, used_s = monotonic() - began, _used_s(pids) - before
+    elapsed_s, taken_s = monotonic() - began, used_s(pids) - before
     each_ms = elapsed_s / peer.chunks * 1e3
-    return Sample(used_s / peer.chunks * 1e6, peer.chunks / elapsed_s, each_ms, each_ms)
+    return Sample(taken_s / peer.chunks * 1e6, peer.chunks / elapsed_s, each_ms, each_ms)
 
 
-def _wait_for_rest() -> list[int]:
+def wait_for_rest() -> list[int]:
     """Wait until the processes below this one are idle: those that start are ready by then. Return their ids."""
     deadline, before = monotonic() + REST_S, -1.0
     while monotonic() < deadline:
@@ -210,7 +220,8 @@ def _wait_for_rest() -> list[int]:
     raise RowError(f"processes still worked {REST_S:.0f} s after a job")
 
 
-def _used_s(pids: list[int]) -> float:
+def used_s(pids: list[int]) -> float:
+    """Return the CPU time of this process and of some below it, in seconds."""
     return process_time() + sum(map(cpu_s, pids))
 
 
@@ -228,7 +239,8 @@ def _put(folder: Path, data: bytes) -> None:
     os.close(handle)
 
 
-def _nbytes(chunk: tuple[int, ...]) -> int:
+def nbytes_of(chunk: tuple[int, ...]) -> int:
+    """Return the bytes of a chunk in memory."""
     return 4 * int(np.prod(chunk))
 
 
