@@ -43,6 +43,7 @@ def _ask_one(wire: Wire, request: Request, context: Context, tally: Tally) -> No
         answers.append(answer)
         for breach in breaches(one, answer, context):
             tally.failed(f"{show(one)}: {answer.status} {answer.media_type}, {breach}")
-    if len(answers) > 1:
-        for breach in twin_breaches(*answers):
+    if len(answers) > 1 and twin_breaches(*answers):
+        again = wire.ask(request)  # a page may have come to say more between the two
+        for breach in twin_breaches(again, answers[1]):
             tally.failed(f"{show(request)}: {breach}")
