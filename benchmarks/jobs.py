@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
+from resource import RUSAGE_CHILDREN, getrusage
 from tempfile import TemporaryDirectory
 from time import monotonic, process_time, sleep
 from typing import Any
@@ -221,8 +222,19 @@ def wait_for_rest() -> list[int]:
 
 
 def used_s(pids: list[int]) -> float:
-    """Return the CPU time of this process and of some below it, in seconds."""
-    return process_time() + sum(map(cpu_s, pids))
+    """Return the CPU time of this process and of some below it, in seconds; of those that ended, too."""
+    while any(map(_is_ending, pids)):
+        sleep(0.01)
+    ended = getrusage(RUSAGE_CHILDREN)
+    return process_time() + ended.ru_utime + ended.ru_stime + sum(map(cpu_s, pids))
+
+
+def _is_ending(pid: int) -> bool:
+    """Whether a process has ended and nobody has been told yet what it used."""
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _put(folder: Path, data: bytes) -> None:
