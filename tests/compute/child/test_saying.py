@@ -117,9 +117,9 @@ def test_who_listens_may_fail_and_the_process_is_ended(make: Any) -> None:
 
 
 def test_what_was_said_before_a_failure_is_kept(make: Any) -> None:
-    with make().child("ada", "j", scenes(), Limits(wall_s=1)) as child:
+    with make().child("ada", "j", scenes(), Limits(wall_s=3)) as child:
         with pytest.raises(SliceFailedError) as caught:
-            play(child, "emit", args={"count": 3, "pause": 0.4})
+            play(child, "emit", args={"count": 3, "pause": 1.1})
         assert caught.value.failure.reason == "timeout"
         assert [one.index for one in caught.value.emitted] == [0, 1, 2]
         assert caught.value.log == "loaded\n"
