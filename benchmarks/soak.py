@@ -10,7 +10,7 @@ from time import monotonic
 
 import httpx
 
-from benchmarks import crowd, generated, half_open, lost_scheduler, mixed, random_keys, under_load
+from benchmarks import crowd, durability, generated, half_open, lost_scheduler, mixed, random_keys, under_load
 from benchmarks.failures import RowError
 from benchmarks.processes import end_on_sigterm
 from benchmarks.report import table, today, versions, without_places
@@ -25,6 +25,7 @@ LOADS: dict[str, SoakRow] = {
 }
 """Show how a server bears what comes in a certain time."""
 COUNTS: dict[str, tuple[SoakRow, float]] = {
+    "durability": (durability.run, 9),
     "mixed": (mixed.run, 5),
     "random-keys": (random_keys.run, 1),
     "generated": (generated.run, 1),
@@ -104,6 +105,8 @@ def write(outcomes: dict[str, tuple[Tally, float]], budget: str, seed: int) -> s
         answers = ", ".join(f"{kind}: {count}" for kind, count in sorted(tally.answers.items()))
         facts = [f"answers by status {answers}", *tally.notes, *(f"skipped: {reason}" for reason in tally.skips)]
         parts.append(f"\n`{name}`: {'; '.join(facts)}.")
+        if tally.table:
+            parts.append(f"\n{tally.table}")
         if tally.first_failures:
             shown = "\n".join(f"- `{failure.replace('`', chr(39))}`" for failure in tally.first_failures)
             parts.append(f"\nThe first {len(tally.first_failures)} failures of `{name}`:\n\n{shown}")

@@ -22,6 +22,8 @@ class Tally:
     """Number of answers of each kind."""
     notes: list[str] = field(default_factory=list)
     """Measured values, for the reader."""
+    table: str = ""
+    """Markdown: more than a line says."""
     _lock: Lock = field(default_factory=Lock)
 
     def answered(self, kind: str, number: int = 1) -> None:

@@ -25,6 +25,7 @@ from cloudify.compute.hearing import Hearing, failed
 from cloudify.compute.ledger import Ledger
 from cloudify.compute.lifecycle import Assemble, Broken, Effect, Stop, runs_again
 from cloudify.compute.news import Assembled, Inbox, Landed, TakenUp
+from cloudify.compute.restarts import EndlessRestartsError, Restarts
 from cloudify.compute.store.store import Store
 from cloudify.datasets.source import explain, failures
 from cloudify.errors import BusyError, CloudifyError
@@ -50,11 +51,21 @@ class Engine:
         Makes batches of slices.
     boot
         What tells this engine from those before it.
+    restarts
+        Which jobs ended those.
     """
 
-    def __init__(self, store: Store, feeder: Feeder, executor: Executor, assembler: Assembler, boot: str) -> None:
+    def __init__(
+        self,
+        store: Store,
+        feeder: Feeder,
+        executor: Executor,
+        assembler: Assembler,
+        boot: str,
+        restarts: Restarts,
+    ) -> None:
         self._store, self._feeder, self._executor, self._boot = store, feeder, executor, boot
-        self._assembler = assembler
+        self._assembler, self._restarts = assembler, restarts
         self._flights: dict[str, Flight] = {}
         self._given_up: set[str] = set()
         """Jobs that this engine has failed at."""
@@ -102,6 +113,7 @@ class Engine:
             If the store cannot be used now. Nothing is lost; the next step goes on.
         """
         if not self._has_begun:
+            self._restarts.note(self._store.jobs.leased())
             self._store.jobs.reclaim(self._boot)
             self._has_begun = True
         if self._inbox.is_rung or monotonic() - self._looked_at >= POLL_S:
@@ -131,6 +143,8 @@ class Engine:
         record = self._store.jobs.get(job_id)
         if record is None or record.job.is_terminal:
             return None
+        if self._restarts.is_too_often(job_id):
+            raise EndlessRestartsError
         flight = Flight(self._feeder.work_of(record), self._store.jobs.highest(job_id), record.job.total)
         above = 0
         while page := self._store.jobs.pending(job_id, above, 1000):
@@ -153,7 +167,7 @@ class Engine:
         if not self._flights or monotonic() < self._hearing.resume_at or not self._executor.ready():
             return
         room = AHEAD * self._executor.slots - sum(len(flight.under_way) for flight in self._flights.values())
-        waiting = list(self._flights.items())
+        waiting = [(job_id, self._flights[job_id]) for job_id in self._restarts.running(self._flights)]
         while room > 0 and waiting:
             for job_id, flight in list(waiting):  # in turns
                 is_due = room > 0 and monotonic() >= flight.resume_at
@@ -207,6 +221,7 @@ class Engine:
         flight = self._flights.get(job_id)
         if flight is None:
             return ()
+        self._restarts.forget(job_id)
         template = next((one.template for one in outcomes if one.template is not None), None)
         if template is not None and flight.work.template is None:
             template = self._feeder.complete(flight.work, template)
@@ -233,6 +248,7 @@ class Engine:
     def _land(self, job_id: str) -> None:
         """Let go of a job that has ended, and end what runs of it."""
         self._feeder.forget(job_id)
+        self._restarts.forget(job_id)
         flight = self._flights.pop(job_id, None)
         if flight is not None:
             for way in flight.under_way.values():

@@ -12,6 +12,7 @@ from cloudify.compute.ledger import Ledger
 from cloudify.compute.lifecycle import Assembled, Began, Broken
 from cloudify.compute.news import Assembled as PutTogether
 from cloudify.compute.news import Landed, News, TakenUp
+from cloudify.compute.restarts import MOST, EndlessRestartsError
 from cloudify.errors import BusyError, CloudifyError, CombineFailedError
 from cloudify.model.job import Failure, Reason
 from cloudify.model.outcome import Outcome
@@ -22,6 +23,12 @@ LOST_PAUSE_S = 1.0
 """How long nothing is submitted after what ran was lost."""
 PUT_BACK = frozenset({"no-room", "server-restarted"})
 """Reasons that pass, and are no fault of the function: such a slice runs again as if nothing was."""
+
+ENDLESS = Failure(
+    "server-restarted",
+    f"the server ended {MOST} times while this job ran, and none of its slices was done in between: does the function "
+    "end what runs it?",
+)
 
 log = logging.getLogger(__name__)
 
@@ -92,6 +99,8 @@ class Hearing:
                 self._ledger.add(taken.job_id, Began(at=time()))
         elif isinstance(error, BusyError):
             log.warning("a job waits to be taken up", extra={"job": taken.job_id, "why": str(error)})
+        elif isinstance(error, EndlessRestartsError):
+            self._ledger.add(taken.job_id, Broken(at=time(), failure=ENDLESS))
         elif isinstance(error, CloudifyError):
             self._ledger.add(taken.job_id, Broken(at=time(), failure=Failure("source-failed", str(error))))
         else:

@@ -18,6 +18,7 @@ from cloudify.compute.executor import Executor, Threads
 from cloudify.compute.feeding import Feeder
 from cloudify.compute.jobs import Jobs
 from cloudify.compute.lock import hold
+from cloudify.compute.restarts import Restarts
 from cloudify.compute.store.store import Store, open_store
 from cloudify.compute.tidying import tidy
 from cloudify.datasets.opened import Opened
@@ -81,7 +82,8 @@ class Service:
             heard = _Heard()
             executor = self._executor(heard.tell)
             feeder = Feeder(self.store, self._opened, self.settings)
-            engine = Engine(self.store, feeder, executor, Assembler(self.store, feeder, executor), token_hex(8))
+            assembler, restarts = Assembler(self.store, feeder, executor), Restarts(self.settings.data_dir)
+            engine = Engine(self.store, feeder, executor, assembler, token_hex(8), restarts)
             heard.engine = engine
             ended = Event()
 

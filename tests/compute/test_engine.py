@@ -21,6 +21,7 @@ from cloudify.compute.executor import DiedError
 from cloudify.compute.feeding import Feeder
 from cloudify.compute.flight import LEASE_S, SPARED, Flight
 from cloudify.compute.news import Inbox
+from cloudify.compute.restarts import MOST, SUSPECT, Restarts
 from cloudify.errors import ClusterUnavailableError
 from cloudify.model.outcome import Emitted, Outcome
 
@@ -87,7 +88,7 @@ def make(site: Site) -> Iterator[Callable[..., tuple[Engine, Workers]]]:
     def make(boot: str = "boot", slots: int = 2) -> tuple[Engine, Workers]:
         workers, assembler = Workers(slots), Nothing()
         feeder = Feeder(site.store, site.opened, site.settings)
-        made.append(Engine(site.store, feeder, workers, assembler, boot))  # type: ignore[arg-type]
+        made.append(Engine(site.store, feeder, workers, assembler, boot, Restarts(site.folder)))  # type: ignore[arg-type]
         return made[-1], workers
 
     yield make
@@ -252,3 +253,21 @@ def test_slices_that_were_tried_before_run_alone(site: Site, make: Any) -> None:
     assert taken[0][0] == (1, 1)
     assert all((2, 2) not in slices or slices == ((2, 2),) for slices in taken)
     assert ((2, 2),) in taken
+
+
+def test_a_job_that_ends_each_engine_runs_apart_and_fails_in_the_end(site: Site, make: Any) -> None:
+    """The functions of one of them kill what runs them, before anything of the others is done."""
+    deadly, other = site.ask("slow", data=[1, 2]), site.ask("slow", data=[3])
+    began = []
+    for number in range(MOST + 1):
+        engine, workers = make(f"boot{number}")
+        count = 2 if number < SUSPECT else 1
+        go(engine, lambda there=workers.batches, count=count: len(there) == count)
+        began.append({batch.work.job_id for batch, _ in workers.batches})
+    together = {deadly.id, other.id}
+    assert began == [together, together, *[{deadly.id}] * (MOST - 2), {other.id}]
+    workers.finish()
+    go(engine, lambda: site.job(other.id).state == "successful")
+    failure = site.job(deadly.id).failure
+    assert failure is not None
+    assert failure.reason == "server-restarted"

@@ -10,7 +10,7 @@ from cloudify.compute.store import schema
 from cloudify.compute.store.database import Database
 from cloudify.compute.store.rows import Locked, Values, emitted, job_values, lock, numbered, serial_of
 from cloudify.compute.store.settling import Lease, Settled, settle
-from cloudify.model.job import Job
+from cloudify.model.job import TERMINAL, Job
 from cloudify.model.outcome import Emitted, Outcome
 
 AT_ONCE = 1000
@@ -98,6 +98,17 @@ class Slices:
     def reclaim(self, boot: str) -> None:
         """Have slices that other engines leased pending again: at the start of the engine `boot`, the only one."""
         self._give_back(_slices.c.boot != boot)
+
+    def leased(self) -> list[tuple[str, str]]:
+        """Return the jobs that run of which slices are leased, each with the engine that has them."""
+        with self._database.reading() as connection:
+            found = (
+                select(_jobs.c.id, _slices.c.boot)
+                .join(_slices, _slices.c.job == _jobs.c.serial)
+                .where(_jobs.c.state.not_in(sorted(TERMINAL)), _slices.c.state == "leased", schema.NOT_DONE)
+                .distinct()
+            )
+            return [(row.id, row.boot) for row in connection.execute(found)]
 
     def release(self, boot: str, job_id: str | None = None) -> None:
         """Have slices that the engine `boot` leased pending again, of one job or of all: it does not run them."""

@@ -74,6 +74,7 @@ def check_whole(store: Store, acknowledged: int) -> int:
     return count
 
 
+@pytest.mark.durability("D-01")
 def test_what_was_acknowledged_before_a_kill_is_there_whole(
     store: Store, reopen: Callable[[], Store], url: str | None, tmp_path: Path
 ) -> None:
@@ -182,6 +183,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", str(folder)], check=True)
 
 
+@pytest.mark.durability("D-07")
 def test_a_full_disk_stops_changes_and_nothing_else(small_disk: Path) -> None:
     """security.md, D-07: what was acknowledged is whole, the rest goes on when there is room again."""
     store = open_store(None, small_disk, migrate=True)
@@ -217,6 +219,7 @@ def test_a_full_disk_stops_changes_and_nothing_else(small_disk: Path) -> None:
     store.close()
 
 
+@pytest.mark.durability("D-09")
 def test_without_free_descriptors_a_store_says_so_and_recovers(tmp_path: Path) -> None:
     """security.md, D-09, in a process of its own."""
     code = """
@@ -325,6 +328,7 @@ def test_a_process_that_has_stopped_in_the_middle_of_a_change_loses_it(
     store.close()
 
 
+@pytest.mark.durability("D-18")
 @pytest.mark.program("postgres")
 def test_a_second_engine_stands_by_until_the_first_is_gone(postgres: Any, tmp_path: Path) -> None:
     """security.md, D-18."""

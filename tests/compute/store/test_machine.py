@@ -7,6 +7,7 @@ from collections.abc import Callable
 from itertools import count
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -229,8 +230,13 @@ class Machine(RuleBasedStateMachine):
             self.state = "failed"
 
 
-def test_whatever_happens_the_store_says_what_the_model_says(reopen: Callable[[], Store], url: str | None) -> None:
+@pytest.mark.durability("D-21")
+def test_whatever_happens_the_store_says_what_the_model_says(
+    reopen: Callable[[], Store], url: str | None, counts: int, record_property: Callable[[str, object], None]
+) -> None:
     opened: list[Store] = []
+    examples = (14 if url is None else 4) * {1: 1, 2: 4, 3: 20}[counts]
+    record_property("runs", examples)
 
     def anew() -> Store:
         while opened:
@@ -241,7 +247,7 @@ def test_whatever_happens_the_store_says_what_the_model_says(reopen: Callable[[]
     run_state_machine_as_test(
         lambda: Machine(anew),
         settings=settings(
-            max_examples=14 if url is None else 4,
+            max_examples=examples,
             stateful_step_count=20,
             deadline=None,
             database=None,

@@ -116,6 +116,7 @@ def test_the_present_schema_is_among_those_that_are_kept() -> None:
     assert len(RELEASED) == schema.VERSION
 
 
+@pytest.mark.durability("D-22")
 @pytest.mark.parametrize("version", RELEASED)
 def test_a_database_of_a_release_opens_with_all_that_is_in_it(
     version: int, url: str | None, tmp_path: Path, reopen: Callable[[], Store]

@@ -126,6 +126,7 @@ def test_a_sweep_takes_what_nothing_refers_to(store: Store) -> None:
     assert there(store, [*kept, orphan, fresh]) == [True, True, True, False, True]
 
 
+@pytest.mark.durability("D-20")
 def test_a_backup_that_is_taken_while_jobs_run_restores(tmp_path: Path) -> None:
     """security.md, D-20: the copy has all that was acknowledged before, and every blob that it names."""
     store = open_store(None, tmp_path / "data", migrate=True)

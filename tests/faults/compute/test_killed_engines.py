@@ -13,8 +13,11 @@ Start = Callable[..., EngineProcess]
 
 
 @pytest.mark.durability("D-01")
-def test_an_engine_is_killed_at_random_and_every_slice_counts_once(site: Site, engine: Start, counts: int) -> None:
+def test_an_engine_is_killed_at_random_and_every_slice_counts_once(
+    site: Site, engine: Start, counts: int, record_property: Callable[[str, object], None]
+) -> None:
     kills, random, seen = {1: 3, 2: 20, 3: 50}[counts], Random(8), []  # noqa: S311  # moments
+    record_property("runs", kills)
     job = site.ask(args={"pause": 0.02})
     running = engine(site)
     for kill in range(kills):

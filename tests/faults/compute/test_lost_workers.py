@@ -2,6 +2,7 @@
 
 import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 from time import monotonic
@@ -27,9 +28,12 @@ def attempts(site: Site, job_id: str) -> dict[int, int]:
 
 
 @pytest.mark.durability("D-02")
-def test_a_job_completes_whose_workers_are_killed(on_dask: Site, counts: int) -> None:
-    random = Random(9)  # noqa: S311  # moments
-    for _ in range({1: 1, 2: 5, 3: 10}[counts]):
+def test_a_job_completes_whose_workers_are_killed(
+    on_dask: Site, counts: int, record_property: Callable[[str, object], None]
+) -> None:
+    random, rounds = Random(9), {1: 1, 2: 5, 3: 10}[counts]  # noqa: S311  # moments
+    record_property("runs", rounds)
+    for _ in range(rounds):
         job = on_dask.ask(args={"pause": 0.02})
         reaches(on_dask, job.id, random.randrange(10, 150))
         os.kill(random.choice(workers(on_dask)), signal.SIGKILL)
@@ -122,12 +126,14 @@ def test_results_are_combined_though_a_worker_dies_meanwhile(on_dask: Site, tmp_
 
 @pytest.mark.durability("D-03")
 def test_a_job_completes_though_the_scheduler_is_lost_and_what_was_done_is_kept(
-    cluster: Any, tmp_path: Path, counts: int
+    cluster: Any, tmp_path: Path, counts: int, record_property: Callable[[str, object], None]
 ) -> None:
+    kills = {1: 1, 2: 3, 3: 6}[counts]
+    record_property("runs", kills)
     site = Site(tmp_path / "site", dask="auto", dask_address=cluster.address, dask_connect_s=2.0)
     with running(site):
         job = site.ask(args={"pause": 0.03})
-        for kill in range({1: 1, 2: 3, 3: 6}[counts]):
+        for kill in range(kills):
             reaches(site, job.id, 30 + 20 * kill)
             cluster.kill()
             done, runs = site.done(job.id), site.runs(job.id)

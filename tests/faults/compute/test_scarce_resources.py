@@ -120,8 +120,12 @@ FAULTS = {
 
 @pytest.mark.program("fiu-run")
 @pytest.mark.durability("D-08", "D-09")
-def test_a_job_survives_calls_of_the_system_that_fail(tmp_path: Path, engine: Start, counts: int) -> None:
-    for number, fault in enumerate(FAULTS if counts > 1 else ["fdatasync EIO"]):
+def test_a_job_survives_calls_of_the_system_that_fail(
+    tmp_path: Path, engine: Start, counts: int, record_property: Callable[[str, object], None]
+) -> None:
+    faults = list(FAULTS) if counts > 1 else ["fdatasync EIO"]
+    record_property("runs", len(faults))
+    for number, fault in enumerate(faults):
         site = Site(tmp_path / str(number))
         job = site.ask(args={"pause": 0.01})
         faulty = engine(site, wrapper=("fiu-run", "-x", "-f", str(site.folder / "fiu")))
@@ -133,16 +137,20 @@ def test_a_job_survives_calls_of_the_system_that_fail(tmp_path: Path, engine: St
         faulty.kill()
         assert is_intact(site)
         assert "cannot be read or written" in faulty.said() or fault != "fdatasync EIO"
-        engine(site)
-        site.wait(job.id)
+        with running(site):
+            site.wait(job.id)
         site.check_whole(job.id)
         assert set(done) <= set(site.done(job.id))
         site.close()
 
 
 @pytest.mark.durability("D-09")
-def test_an_engine_with_too_few_descriptors_loses_nothing(tmp_path: Path, engine: Start, counts: int) -> None:
-    for files in (24, 26, 28, 30, 32, 34) if counts > 1 else (24,):
+def test_an_engine_with_too_few_descriptors_loses_nothing(
+    tmp_path: Path, engine: Start, counts: int, record_property: Callable[[str, object], None]
+) -> None:
+    limits = (24, 26, 28, 30) if counts > 1 else (24,)
+    record_property("runs", len(limits))
+    for files in limits:
         site = Site(tmp_path / str(files))
         job = site.ask(args={"pause": 0.01})
         poor = engine(site, wrapper=("prlimit", f"--nofile={files}:{files}"))
@@ -150,8 +158,8 @@ def test_an_engine_with_too_few_descriptors_loses_nothing(tmp_path: Path, engine
         done = site.done(job.id)
         poor.end()
         assert is_intact(site)
-        engine(site)
-        site.wait(job.id)
+        with running(site):
+            site.wait(job.id)
         site.check_whole(job.id)
         assert set(done) <= set(site.done(job.id))
         site.close()
