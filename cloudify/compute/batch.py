@@ -62,6 +62,8 @@ class Batch:
     """No other batch has it, whichever engine made that."""
     work: Work
     items: tuple[Item, ...]
+    is_suspected: bool = False
+    """Whether it may end its worker."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict
 from threading import Lock
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any, TypeVar
 
 from cloudify.cluster.connection import WorkersLostError
@@ -22,6 +22,8 @@ COUNT_S = 5.0
 """How often workers are counted: some come later, some go."""
 RETRY_S = 1.0
 """Before a cluster is looked for again that was not there."""
+SAID_S = 0.05
+"""After so long what a worker has said is on its way to the scheduler."""
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
@@ -47,6 +49,9 @@ def run_batch(batch: Batch) -> Report:
         said = {"alive" if isinstance(told, Alive) else "told": asdict(told)}
         worker.loop.add_callback(worker.log_event, TOPIC, said)
 
+    if batch.is_suspected:  # it may end this process: that it has begun goes first, and the outcome of the one before
+        tell(Alive(batch.work.job_id, batch.id))
+        sleep(SAID_S)
     return workplace().run(batch, tell)
 
 

@@ -1,6 +1,6 @@
 """What a job's slices need to run anywhere: the engine asks here for its batches."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 
 from cloudify.compute.batch import Batch, Item, Work
@@ -91,17 +91,20 @@ class Feeder:
             return template
         return with_coordinates(Template.from_json(template), reader.plan, reader.opened).to_json()
 
-    def batch(self, batch_id: str, flight: Flight, slices: Iterable[Numbered]) -> Batch:
+    def batch(self, batch_id: str, flight: Flight, slices: Collection[Numbered]) -> Batch:
         """Return a batch. Blocks where values have to be read here; raises what reading raises."""
         work = replace(flight.work, total=flight.total)
+        return Batch(batch_id, work, tuple(self._items(work, slices)), any(map(flight.is_suspected, slices)))
+
+    def _items(self, work: Work, slices: Collection[Numbered]) -> Iterator[Item]:
         given = self._store.jobs.inputs(work.job_id, [n for n, _ in slices]) if work.takes_inputs else {}
         if not work.is_of_dataset:
-            return Batch(batch_id, work, tuple(Item(n, attempt, datum=given[n]) for n, attempt in slices))
+            yield from (Item(n, attempt, datum=given[n]) for n, attempt in slices)
+            return
         reader = self._readers.get(work.job_id)
-        items = (Item(n, attempt, cell=int(given[n]) if n in given else n) for n, attempt in slices)
-        if reader is not None:
-            return Batch(batch_id, work, tuple(replace(item, block=dump(reader.block(item.cell))) for item in items))
-        return Batch(batch_id, work, tuple(items))
+        for n, attempt in slices:
+            item = Item(n, attempt, cell=int(given[n]) if n in given else n)
+            yield item if reader is None else replace(item, block=dump(reader.block(item.cell)))
 
     def forget(self, job_id: str) -> None:
         """Let go of what a job needed."""

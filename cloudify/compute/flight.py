@@ -76,23 +76,25 @@ class Flight:
         return not self.under_way and not self.again and self.highest >= self.total
 
     def take(self, slots: int) -> tuple[Numbered, ...]:
-        """Return the slices of the next batch, none if none is to be begun now.
-
-        Of those that were tried before each runs alone: which of a batch took its worker with it nobody knows.
-        """
+        """Return the slices of the next batch, none if none is to be begun now; each that is suspected runs alone."""
         if not self.knows_template and self.under_way:
             return ()
         left = self.total - self.highest
-        if self.again and (self.again[0][1] > 1 or not self.knows_template):
+        if self.again and (self.is_suspected(self.again[0]) or not self.knows_template):
             return (self.again.popleft(),)
         size = self._size(left + len(self.again), slots)
         taken: list[Numbered] = []
-        while self.again and len(taken) < size and self.again[0][1] == 1:
+        while self.again and len(taken) < size and not self.is_suspected(self.again[0]):
             taken.append(self.again.popleft())
         fresh = min(size - len(taken), left)
         taken += [(self.highest + 1 + i, 1) for i in range(fresh)]
         self.highest += fresh
         return tuple(taken)
+
+    def is_suspected(self, slice_: Numbered) -> bool:
+        """Whether a worker died that had it: it may be why."""
+        number, attempt = slice_
+        return attempt > 1 or self.spared[number] > 0
 
     def begin(self, batch: str, slices: tuple[Numbered, ...], landing: "Future[Report]") -> None:
         """Note that a batch was submitted."""

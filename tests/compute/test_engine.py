@@ -21,7 +21,7 @@ from cloudify.compute.executor import DiedError
 from cloudify.compute.feeding import Feeder
 from cloudify.compute.flight import LEASE_S, SPARED, Flight
 from cloudify.compute.news import Inbox
-from cloudify.compute.restarts import MOST, SUSPECT, Restarts
+from cloudify.compute.restarts import MOST, NAME, Restarts
 from cloudify.errors import ClusterUnavailableError
 from cloudify.model.outcome import Emitted, Outcome
 
@@ -255,19 +255,40 @@ def test_slices_that_were_tried_before_run_alone(site: Site, make: Any) -> None:
     assert ((2, 2),) in taken
 
 
-def test_a_job_that_ends_each_engine_runs_apart_and_fails_in_the_end(site: Site, make: Any) -> None:
-    """The functions of one of them kill what runs them, before anything of the others is done."""
-    deadly, other = site.ask("slow", data=[1, 2]), site.ask("slow", data=[3])
-    began = []
-    for number in range(MOST + 1):
+def test_a_job_that_ends_every_engine_fails_in_the_end(site: Site, make: Any) -> None:
+    """Its function kills what runs it."""
+    deadly = site.ask("slow", data=[1, 2])
+    for number in range(MOST):
         engine, workers = make(f"boot{number}")
-        count = 2 if number < SUSPECT else 1
-        go(engine, lambda there=workers.batches, count=count: len(there) == count)
-        began.append({batch.work.job_id for batch, _ in workers.batches})
-    together = {deadly.id, other.id}
-    assert began == [together, together, *[{deadly.id}] * (MOST - 2), {other.id}]
-    workers.finish()
-    go(engine, lambda: site.job(other.id).state == "successful")
+        go(engine, lambda there=workers.batches: there)
+        assert site.job(deadly.id).state == "running"
+    other = site.ask("slow", data=[3])
+    engine, workers = make("last")
+    go(engine, lambda: site.job(deadly.id).is_terminal)
     failure = site.job(deadly.id).failure
     assert failure is not None
     assert failure.reason == "server-restarted"
+    go(engine, lambda: workers.finish() + 1 and site.job(other.id).state == "successful")
+
+
+def test_jobs_that_may_end_engines_run_one_by_one_until_something_of_them_is_done(tmp_path: Path) -> None:
+    def begin(*leased: tuple[str, str]) -> Restarts:
+        restarts = Restarts(tmp_path)  # of a new process
+        restarts.note(leased)
+        return restarts
+
+    jobs = {"a": 1, "b": 2, "c": 3}
+    assert list(begin(("a", "1"), ("b", "1")).running(jobs)) == ["a", "b", "c"]
+    assert list(begin(("a", "1"), ("b", "1")).running(jobs)) == ["a", "b", "c"]  # it was killed before it began
+    restarts = begin(("a", "2"), ("b", "2"))
+    assert list(restarts.running(jobs)) == ["a"]
+    restarts.forget("a")  # a slice of it is done
+    assert list(restarts.running(jobs)) == ["b"]
+    assert list(Restarts(tmp_path).running(jobs)) == ["b"]
+    for boot in range(3, MOST + 1):
+        assert not begin(("b", f"{boot - 1}")).is_too_often("b")
+        restarts = begin(("b", f"{boot}"))
+    assert restarts.is_too_often("b")
+    assert list(begin().running(jobs)) == ["a", "b", "c"]  # the last one ended as it should
+    (tmp_path / NAME).write_text("half of a fi")
+    assert list(begin().running(jobs)) == ["a", "b", "c"]
