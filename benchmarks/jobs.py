@@ -5,32 +5,29 @@ is the CPU time of all processes, warm: those that run the function wait when a 
 """
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
-from resource import RUSAGE_CHILDREN, getrusage
 from tempfile import TemporaryDirectory
-from time import monotonic, process_time, sleep
 from typing import Any
 
 import numpy as np
-import psutil
 import zarr
 from zarr.codecs import ZstdCodec
 
 from benchmarks.failures import RowError
-from benchmarks.load import Sample
-from benchmarks.rows import Effort, Figures, Outcome, Row, Target, figures_of
+from benchmarks.rows import Effort, Figures, Outcome, Row, Target
+from benchmarks.runs import Peer, compare_peers
 from cloudify import Server
 from cloudify.chunks.codec import Codec
-from cloudify.compute.child.watch import cpu_s
+from cloudify.cluster.local import start_local_cluster
 from cloudify.compute.jobs import Asked
 from cloudify.compute.service import Service
 from cloudify.settings import Settings
 
-LOOP, JOB = "plain loop", "cloudify map"
+LOOP, JOB, ON_DASK = "plain loop", "cloudify map", "cloudify map on Dask"
 LARGE, SMALL = (1, 1600, 1600), (1, 64, 64)
 """10 MB and 16 kB of float32."""
 MANY_LARGE, FEW, MANY = 200, 1000, 10_000
@@ -39,7 +36,6 @@ CODEC = Codec("zstd")
 LONGEST_S = 600.0
 OWNER = "bench"
 MOST_OVERHEAD_MS = 2.0
-REST_S, LOOK_S = 30.0, 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,17 +69,8 @@ def _create(store: Path, chunk: tuple[int, ...], chunks: int) -> zarr.Array[Any]
     )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Peer:
-    """What does something to every chunk of a field, and where it leaves what it made."""
-
-    run: Callable[[], object]
-    folder: Path
-    chunks: int
-
-
 class Jobs:
-    """Runs a function over a field as a job, on threads of this process."""
+    """Runs a function over a field as a job."""
 
     def __init__(self, field: Field, service: Service, server: Server) -> None:
         self._field, self.service, self._server = field, service, server
@@ -101,9 +88,9 @@ class Jobs:
 
 
 @contextmanager
-def jobs(field: Field, data_dir: Path) -> Iterator[Jobs]:
-    """Yield what runs jobs over a field."""
-    settings = Settings.load(unsafe_compute=True, data_dir=data_dir, dask="none", watch=False)
+def jobs(field: Field, data_dir: Path, scheduler: str | None = None) -> Iterator[Jobs]:
+    """Yield what runs jobs over a field, on threads of this process or on a cluster of Dask."""
+    settings = Settings.load(unsafe_compute=True, data_dir=data_dir, dask="none", dask_address=scheduler, watch=False)
     server = Server(str(field.store), settings=settings)
     service = Service(settings, runs_engine=True)
     service.attach(server.shelf.get)
@@ -136,10 +123,10 @@ def small(effort: Effort) -> Outcome:
     """Compare slices of 16 kB."""
     figures = _compare(SMALL, FEW, effort)
     by_peer = {one.peer: one.cpu_us for one in figures}
-    overhead_ms = (by_peer[JOB] - by_peer[LOOP]) / 1e3
+    more = " and ".join(f"{(by_peer[name] - by_peer[LOOP]) / 1e3:.2f} ms ({name})" for name in (JOB, ON_DASK))
     return Outcome(
-        f"`x * 2` over {FEW} chunks of {nbytes_of(SMALL) / 1e3:.0f} kB; {CONDITIONS}; a slice costs "
-        f"{overhead_ms:.2f} ms more than in the loop, where {MOST_OVERHEAD_MS:g} are the most",
+        f"`x * 2` over {FEW} chunks of {nbytes_of(SMALL) / 1e3:.0f} kB; {CONDITIONS}; a slice costs {more} "
+        f"more than in the loop, where {MOST_OVERHEAD_MS:g} are the most",
         figures,
     )
 
@@ -177,64 +164,17 @@ def _compare(chunk: tuple[int, ...], chunks: int, effort: Effort) -> list[Figure
     with TemporaryDirectory(prefix="cloudify-bench-") as folder:
         root = Path(folder)
         field = Field.write(root / "field.zarr", chunk, chunks)
-        with jobs(field, root / "data") as ours:
+        with (
+            start_local_cluster(n_workers=None, threads_per_worker=1, encrypted=True) as cluster,
+            jobs(field, root / "threads") as ours,
+            jobs(field, root / "dask", cluster.scheduler_address) as on_dask,
+        ):
             peers = {
                 LOOP: Peer(loop(field, root / "loop"), root / "loop", chunks),
-                JOB: Peer(ours.run, root / "data" / "blobs", chunks),
+                JOB: Peer(ours.run, root / "threads" / "blobs", chunks),
+                ON_DASK: Peer(on_dask.run, root / "dask" / "blobs", chunks),
             }
             return compare_peers(peers, effort, limit=LOOP)
-
-
-def compare_peers(peers: Mapping[str, Peer], effort: Effort, *, limit: str) -> list[Figures]:
-    """Run each peer once in each round, in turn, after each was run once."""
-    samples: dict[str, list[Sample]] = {name: [] for name in peers}
-    for peer in peers.values():
-        measure_run(peer)
-    for _ in range(effort.rounds):
-        for name, peer in peers.items():
-            samples[name].append(measure_run(peer))
-    return [figures_of(name, 1, taken, samples[limit]) for name, taken in samples.items()]
-
-
-def measure_run(peer: Peer) -> Sample:
-    """Run a peer once, and say what a chunk took of this process and of those below it that were there before."""
-    for path in [path for path in peer.folder.glob("**/*") if path.is_file()]:
-        path.unlink()
-    pids = wait_for_rest()
-    before, began = used_s(pids), monotonic()
-    peer.run()
-    elapsed_s, taken_s = monotonic() - began, used_s(pids) - before
-    each_ms = elapsed_s / peer.chunks * 1e3
-    return Sample(taken_s / peer.chunks * 1e6, peer.chunks / elapsed_s, each_ms, each_ms)
-
-
-def wait_for_rest() -> list[int]:
-    """Wait until the processes below this one are idle: those that start are ready by then. Return their ids."""
-    deadline, before = monotonic() + REST_S, -1.0
-    while monotonic() < deadline:
-        pids = [one.pid for one in psutil.Process().children(recursive=True)]
-        now = sum(map(cpu_s, pids))
-        if now == before:
-            return pids
-        before = now
-        sleep(LOOK_S)
-    raise RowError(f"processes still worked {REST_S:.0f} s after a job")
-
-
-def used_s(pids: list[int]) -> float:
-    """Return the CPU time of this process and of some below it, in seconds; of those that ended, too."""
-    while any(map(_is_ending, pids)):
-        sleep(0.01)
-    ended = getrusage(RUSAGE_CHILDREN)
-    return process_time() + ended.ru_utime + ended.ru_stime + sum(map(cpu_s, pids))
-
-
-def _is_ending(pid: int) -> bool:
-    """Whether a process has ended and nobody has been told yet what it used."""
-    try:
-        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 def _put(folder: Path, data: bytes) -> None:
@@ -256,6 +196,6 @@ def nbytes_of(chunk: tuple[int, ...]) -> int:
     return 4 * int(np.prod(chunk))
 
 
-LARGE_ROW = Row(LOOP, large, {JOB: Target(cpu=1.3)})
+LARGE_ROW = Row(LOOP, large, {JOB: Target(cpu=1.3), ON_DASK: Target(cpu=1.3)})
 SMALL_ROW = Row(LOOP, small)
 GROWTH_ROW = Row(among(FEW), growth, {among(MANY): Target(cpu=1.2)})

@@ -16,11 +16,12 @@ from time import monotonic, sleep, time
 import psutil
 
 from benchmarks.failures import RowError
-from benchmarks.jobs import OWNER, SMALL, Field, Jobs, Peer, jobs, measure_run, nbytes_of, used_s, wait_for_rest
+from benchmarks.jobs import OWNER, SMALL, Field, Jobs, jobs, nbytes_of
 from benchmarks.load import Sample
 from benchmarks.memory import MIB, growth_nbytes
 from benchmarks.report import cores
 from benchmarks.rows import Effort, Outcome, Row, Target, figures_of
+from benchmarks.runs import Peer, measure_run, used_s, wait_for_rest
 
 FEW, MILLION = 1000, 1_000_000
 FEWER, PLANNED = "a slice of a job of 1,000", "a slice of a job of 1,000,000"
