@@ -25,12 +25,15 @@ LOADS: dict[str, SoakRow] = {
 }
 """Show how a server bears what comes in a certain time."""
 COUNTS: dict[str, tuple[SoakRow, float]] = {
-    "durability": (durability.run, 9),
     "mixed": (mixed.run, 5),
     "random-keys": (random_keys.run, 1),
     "generated": (generated.run, 1),
+    "durability": (durability.run, 9),
 }
-"""Share what the loads leave of the budget, by these weights; what one does not use is the next one's."""
+"""Share what the loads leave of the budget, by these weights; what one does not use is the next one's.
+
+The last one counts faults: from its share follows how many, not how long they take.
+"""
 LOAD_S, SHORT_LOAD_S = 60.0, 10.0
 LOAD_BUDGET_S, SHORT_LOAD_BUDGET_S = 1200.0, 300.0
 """From which budget on loads take as long. With less there are none."""

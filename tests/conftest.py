@@ -105,7 +105,7 @@ class HostScript:
     """A host script in a process of its own; `command` starts it on the port `port` of 127.0.0.1."""
 
     def __init__(self, command: list[str], port: int, folder: Path, env: dict[str, str] | None = None) -> None:
-        self.url = f"http://127.0.0.1:{port}"
+        self.port, self.url = port, f"http://127.0.0.1:{port}"
         self.log = folder / "script.txt"
         ours = ("CLOUDIFY_", "ZARR_ADDRESS")
         environment = {k: v for k, v in os.environ.items() if not k.startswith(ours)} | (env or {})
@@ -209,8 +209,8 @@ def host_script(tmp_path: Path) -> Iterator[Any]:
     """Start host scripts: ``host_script("script.py", "--port", "{port}")``; they end with the test."""
     started: list[HostScript] = []
 
-    def host_script(*command: str, env: dict[str, str] | None = None) -> HostScript:
-        port = free_port()
+    def host_script(*command: str, env: dict[str, str] | None = None, port: int | None = None) -> HostScript:
+        port = port or free_port()
         started.append(HostScript([word.format(port=port) for word in command], port, tmp_path, env))
         return started[-1]
 
