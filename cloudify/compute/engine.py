@@ -215,6 +215,11 @@ class Engine:
             with self._alone(job_id):
                 for effect in self._ledger.write(job_id):
                     self._act(job_id, effect)
+        for job_id, flight in list(self._flights.items()):
+            if shares := flight.shares.due():
+                with self._alone(job_id):
+                    self._store.jobs.progress(job_id, shares, boot=self._boot, at=time())
+                    flight.shares.written(shares)
 
     def _settle(self, job_id: str, outcomes: Sequence[Outcome]) -> Sequence[Effect]:
         """Write down what became of slices, in one transaction."""
@@ -226,6 +231,7 @@ class Engine:
         if template is not None and flight.work.template is None:
             template = self._feeder.complete(flight.work, template)
         _, effects = self._store.jobs.settle(job_id, outcomes, boot=self._boot, at=time(), template=template)
+        flight.shares.forget(one.number for one in outcomes)
         if template is not None and flight.work.template is None:
             record = self._store.jobs.get(job_id)  # an outcome that came late has not fixed it
             flight.work = replace(flight.work, template=(record and record.template) or None)

@@ -8,6 +8,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from cloudify.compute.batch import Report, Work
+from cloudify.compute.shares import Shares
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -64,6 +65,8 @@ class Flight:
     """Nothing of it is begun before."""
     spared: Counter[int] = field(default_factory=Counter)
     """How often a slice was not blamed for the end of its worker."""
+    shares: Shares = field(default_factory=Shares)
+    """How far those are that run."""
 
     @property
     def knows_template(self) -> bool:
@@ -114,8 +117,10 @@ class Flight:
             self.item_s = each if self.item_s is None else 0.7 * self.item_s + 0.3 * each
 
     def give_back(self, slices: Iterable[Numbered]) -> None:
-        """Have slices run again."""
-        self.again.extend(slices)
+        """Have slices run again, from their beginning."""
+        back = list(slices)
+        self.again.extend(back)
+        self.shares.begin_anew(number for number, _ in back)
 
     def blamed(self, way: UnderWay) -> Sequence[Numbered]:
         """Return the slices of a batch whose worker died that may be why; the others run again as if nothing was.

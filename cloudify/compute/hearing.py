@@ -80,7 +80,10 @@ class Hearing:
             way = flight.hear(news.batch)
             if isinstance(news, Alive):
                 way.worker = news.worker
-            elif news.emitted:
+                return
+            if news.progress is not None:
+                flight.shares.hear(news.number, news.attempt, news.progress)
+            if news.emitted:
                 self._ledger.add(news.job_id, news)
 
     def pause(self, seconds: float) -> None:

@@ -37,10 +37,22 @@ class Closed(Happening):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Progressed(Happening):
+    """Slices that run are further than they were, or begin anew."""
+
+    permille: int
+    """What was gained, all together, in thousandths of a slice; below 0 where more was lost."""
+    told: tuple[tuple[int, int], ...] = ()
+    """Of which there is to be an event: numbers, and how many thousandths of each are done."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SliceDone(Happening):
     """A slice is done, and what it left is on disk."""
 
     number: int
+    permille: int = 0
+    """What was counted of it while it ran, as of one that failed."""
     usage: Usage = NOTHING_USED
     is_reused: bool = False
 
@@ -51,6 +63,7 @@ class SliceFailed(Happening):
 
     number: int
     failure: Failure
+    permille: int = 0
     usage: Usage = NOTHING_USED
 
 
@@ -148,14 +161,32 @@ def _(_happening: Closed, job: Job) -> tuple[Job, tuple[Effect, ...]]:
 
 
 @_after.register
+def _(happening: Progressed, job: Job) -> tuple[Job, tuple[Effect, ...]]:
+    further = replace(job, running_permille=job.running_permille + happening.permille)
+    reached = replace(further, reached_permille=max(job.done_permille, further.done_permille))
+    return reached, tuple(Say("progress", {"fraction": each / 1000}, slice=number) for number, each in happening.told)
+
+
+@_after.register
 def _(happening: SliceDone, job: Job) -> tuple[Job, tuple[Effect, ...]]:
-    done = replace(job, done=job.done + 1, reused=job.reused + happening.is_reused, usage=job.usage + happening.usage)
+    done = replace(
+        job,
+        done=job.done + 1,
+        reused=job.reused + happening.is_reused,
+        usage=job.usage + happening.usage,
+        running_permille=job.running_permille - happening.permille,
+    )
     return _settle(done, (Say("slice-done", slice=happening.number),))
 
 
 @_after.register
 def _(happening: SliceFailed, job: Job) -> tuple[Job, tuple[Effect, ...]]:
-    failed = replace(job, failed=job.failed + 1, usage=job.usage + happening.usage)
+    failed = replace(
+        job,
+        failed=job.failed + 1,
+        usage=job.usage + happening.usage,
+        running_permille=job.running_permille - happening.permille,
+    )
     failure = happening.failure
     said = Say("slice-failed", {"reason": failure.reason, "message": failure.message}, slice=happening.number)
     if job.on_error == "stop":

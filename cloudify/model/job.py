@@ -85,6 +85,10 @@ class Job:
     finished: float | None = None
     result: str = ""
     """Hash of the manifest of its result, once it is successful and has one."""
+    running_permille: int = 0
+    """What its running slices say is done of them, all together, in thousandths of a slice."""
+    reached_permille: int = 0
+    """Most of it that was done at once, in the same: a slice that begins anew takes nothing off."""
 
     @property
     def is_terminal(self) -> bool:
@@ -92,12 +96,21 @@ class Job:
         return self.state in TERMINAL
 
     @property
+    def done_permille(self) -> int:
+        """How much of it was done, at most so far: slices that are settled, and what is done of those that run."""
+        return max(self.reached_permille, 1000 * (self.done + self.failed) + self.running_permille)
+
+    @property
     def progress(self) -> int:
-        """How much of what is planned so far is settled, in whole percent; 100 only at the end.
+        """How much of what is planned so far is done, in whole percent; 100 only at the end.
+
+        It never goes back, but where slices are added.
 
         >>> Job("j", "u", "map", 0.0, total=200, done=199).progress
         99
+        >>> Job("j", "u", "map", 0.0, total=2, done=1, running_permille=250).progress
+        62
         """
         if self.state == "successful":
             return 100
-        return min(99, 100 * (self.done + self.failed) // self.total) if self.total else 0
+        return min(99, self.done_permille // (10 * self.total)) if self.total else 0

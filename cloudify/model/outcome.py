@@ -29,6 +29,18 @@ class Emitted:
 
 
 @dataclass(frozen=True, slots=True)
+class Share:
+    """How much of a slice that runs is done (`cloudify.slice.progress`)."""
+
+    number: int
+    attempt: int
+    permille: int | None
+    """In thousandths; None where it begins anew, and has said nothing yet."""
+    is_event: bool = False
+    """Whether it is to be told as an event of the job, too."""
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What one attempt of a slice left."""
 

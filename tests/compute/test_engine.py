@@ -15,14 +15,16 @@ from playing import until
 
 from cloudify.compute import flight as flights
 from cloudify.compute import news as inboxes
+from cloudify.compute import shares as sharing
 from cloudify.compute.batch import Alive, Batch, Report, Told
 from cloudify.compute.engine import Engine
-from cloudify.compute.executor import DiedError
+from cloudify.compute.executor import DiedError, LostError
 from cloudify.compute.feeding import Feeder
 from cloudify.compute.flight import LEASE_S, SPARED, Flight
 from cloudify.compute.news import Inbox
 from cloudify.compute.restarts import MOST, NAME, Restarts
-from cloudify.errors import ClusterUnavailableError
+from cloudify.compute.store.records import SliceRange
+from cloudify.errors import ClusterUnavailableError, StoreUnavailableError
 from cloudify.model.outcome import Emitted, Outcome
 
 
@@ -238,6 +240,127 @@ def test_what_is_said_while_too_much_is_unread_is_left_out_to_the_end_of_its_bat
     other = Told("j", "c", 2, 1)
     inbox.tell(other)
     assert inbox.unread(0) == [Alive("j", "b"), other]
+
+
+def says(engine: Engine, batch: Batch, fraction: float | None) -> None:
+    """Have the function of the first slice of a batch say how far it is."""
+    engine.tell(Told(batch.work.job_id, batch.id, batch.items[0].number, batch.items[0].attempt, (), fraction))
+
+
+def test_what_a_slice_says_of_its_progress_is_seen_and_counts_in_that_of_its_job(
+    site: Site, make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sharing, "WRITE_S", 0.0)
+    monkeypatch.setattr(sharing, "EVENT_S", 0.0)
+    job = site.ask("slow", data=[1])
+    engine, workers = make()
+    go(engine, lambda: workers.batches)
+    ((batch, future),) = workers.batches
+    seen = []
+    for fraction in (None, 0.1, 0.12, 0.5, 0.3, 0.96):
+        says(engine, batch, fraction)
+        engine.step()
+        (running,) = site.store.jobs.slices(job.id, limit=9)
+        seen.append((site.job(job.id).progress, running.permille))
+    assert seen == [(0, None), (10, 100), (12, 120), (50, 500), (50, 300), (96, 960)]
+    future.set_result(Report((done(1),), (), 1.0))
+    says(engine, batch, 0.97)  # it comes late
+    go(engine, lambda: site.job(job.id).state == "successful")
+    assert site.store.jobs.slices(job.id, limit=9) == [SliceRange(1, 1, "done", 1)]
+    assert site.job(job.id).progress == 100
+    told = [(event.type, event.slice, event.payload) for event in site.store.events.after(job.id, 0, 99)]
+    fractions = [(1, f'{{"fraction":{fraction}}}') for fraction in (0.1, 0.5, 0.96)]
+    assert told[2:-2] == [("progress", *each) for each in fractions]
+    assert [kind for kind, _, _ in told if kind != "progress"] == ["accepted", "started", "slice-done", "successful"]
+
+
+@pytest.mark.parametrize("error", [LostError, DiedError])
+def test_of_a_slice_that_runs_again_nothing_is_done_but_its_job_does_not_go_back(
+    site: Site, make: Any, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    monkeypatch.setattr(sharing, "WRITE_S", 0.0)
+    job = site.ask("slow", data=[1])
+    engine, workers = make()
+    go(engine, lambda: workers.batches)
+    ((batch, future),) = workers.batches
+    says(engine, batch, 0.8)
+    engine.step()
+    workers.batches.clear()
+    future.set_exception(error())
+    go(engine, lambda: workers.batches)
+    engine.step()
+    (running,) = site.store.jobs.slices(job.id, limit=9)
+    assert (running.state, running.permille) == ("leased", None)
+    assert (site.job(job.id).progress, site.job(job.id).running_permille) == (80, 0)
+    says(engine, workers.batches[0][0], 0.9)
+    engine.step()
+    assert site.job(job.id).progress == 90
+
+
+def test_the_next_engine_begins_with_nothing_done_of_what_ran(site: Site, make: Any) -> None:
+    job = site.ask("slow", data=[1, 2])
+    engine, workers = make("first")
+    go(engine, lambda: workers.batches)
+    says(engine, workers.batches[0][0], 0.5)
+    engine.step()
+    assert site.job(job.id).progress == 25
+    second, workers = make("second")  # the first was killed
+    go(second, lambda: workers.batches)
+    (running, _) = site.store.jobs.slices(job.id, limit=9)
+    assert (running.state, running.permille) == ("leased", None)
+    assert (site.job(job.id).progress, site.job(job.id).running_permille) == (25, 0)
+    go(second, lambda: workers.finish() and site.job(job.id).done)
+    assert site.job(job.id).progress == 50
+
+
+def test_what_is_said_is_not_lost_where_the_store_is_busy(
+    site: Site, make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = site.ask("slow", data=[1])
+    engine, workers = make()
+    go(engine, lambda: workers.batches)
+    progress, refusals = site.store.jobs.progress, [StoreUnavailableError("is busy")]
+
+    def refuse(*given: Any, **named: Any) -> None:
+        if refusals:
+            raise refusals.pop()
+        progress(*given, **named)
+
+    monkeypatch.setattr(site.store.jobs, "progress", refuse)
+    says(engine, workers.batches[0][0], 0.5)
+    with pytest.raises(StoreUnavailableError):
+        engine.step()
+    engine.step()
+    assert site.job(job.id).progress == 50
+
+
+def test_quick_slices_that_say_much_cost_a_change_a_second_and_no_event(
+    site: Site, make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = site.ask("slow", data=list(range(100)))
+    engine, workers = make()
+    changes: list[int] = []
+    progress = site.store.jobs.progress
+
+    def count(*given: Any, **named: Any) -> None:
+        changes.append(len(given[1]))
+        progress(*given, **named)
+
+    monkeypatch.setattr(site.store.jobs, "progress", count)
+    began = monotonic()
+
+    def run() -> bool:
+        for batch, _ in workers.batches:
+            for tenth in range(10):
+                says(engine, batch, tenth / 10)
+        engine.step()
+        workers.finish()
+        return bool(site.job(job.id).state == "successful")
+
+    go(engine, run)
+    assert len(changes) <= 1 + (monotonic() - began) / sharing.WRITE_S
+    assert "progress" not in {event.type for event in site.store.events.after(job.id, 0, 999)}
+    assert site.job(job.id).running_permille == 0
 
 
 def test_slices_that_were_tried_before_run_alone(site: Site, make: Any) -> None:

@@ -55,6 +55,8 @@ class Model:
         self.ended: dict[str, Job] = {}
         self.settled: dict[tuple[str, int], tuple[str, str | None]] = {}
         self.told: dict[tuple[str, int], set[str]] = {}
+        self.progress: dict[str, tuple[int, int]] = {}
+        """Of each job: its slices so far, and percent."""
         self.blames: Counter[tuple[str, int]] = Counter()
         self.spared: Counter[tuple[str, int]] = Counter()
         self.wrong: set[tuple[str, int]] = set()
@@ -71,6 +73,16 @@ class Model:
             if record.job.is_terminal:
                 assert self.ended.setdefault(job_id, record.job) == record.job
             self._check_slices(record.job)
+            self._check_progress(record.job)
+
+    def _check_progress(self, job: Job) -> None:
+        """It goes back only where slices are added; of what does not run nothing is counted."""
+        total, percent = self.progress.get(job.id, (job.total, 0))
+        assert job.progress >= percent or job.total > total
+        self.progress[job.id] = job.total, job.progress
+        running = self.store.jobs.slices(job.id, state="leased", limit=999)
+        counted = sum((each.permille or 0) * (each.last - each.first + 1) for each in running)
+        assert job.is_terminal or job.running_permille == counted
 
     def _check_slices(self, job: Job) -> None:
         values = dict(self.store.jobs.values(job.id, 1, 999))
@@ -246,7 +258,8 @@ class Machine(RuleBasedStateMachine):
             self.engine.tell(Alive(job_id, batch.id))
         elif what == "say":
             said = (Emitted(0, 1.0, "said", "0"),)
-            self.engine.tell(Told(job_id, batch.id, batch.items[0].number, batch.items[0].attempt, said))
+            number, attempt = batch.items[0].number, batch.items[0].attempt
+            self.engine.tell(Told(job_id, batch.id, number, attempt, said, dice.choice([None, dice.random()])))
         elif what == "hang" and way is not None and way.heard is not None:
             way.heard -= 1000
             self._blame(batch, has_begun=True)
@@ -284,7 +297,7 @@ class Machine(RuleBasedStateMachine):
     def _run_on(self) -> None:
         """Let the engine hear it, and forget what is over."""
         for flight in self.engine._flights.values():
-            flight.resume_at = 0.0  # no test waits
+            flight.resume_at = flight.shares._write_at = 0.0  # no test waits
         self.engine._hearing.resume_at = 0.0
         self.step()
         self.over += [batch for batch, future in self.workers.waiting.values() if future.done()]

@@ -16,6 +16,7 @@ from cloudify.compute.lifecycle import (
     Effect,
     Extended,
     Happening,
+    Progressed,
     Say,
     SliceDone,
     SliceFailed,
@@ -109,6 +110,33 @@ def test_an_engine_that_takes_up_a_job_with_nothing_left_has_it_put_together() -
     _, effects = live(made(total=1, done=1, state="running"), Began(at=9.0))
 
     assert types(effects) == ["Assemble"]
+
+
+def test_what_running_slices_say_of_their_progress_counts_and_never_goes_back() -> None:
+    """Two slices: 40 % of one is done, then 90 %, then it is lost and runs again; the other is done meanwhile."""
+    job, effects = live(made(total=2), Began(at=1.0), Progressed(at=2.0, permille=400, told=((1, 400),)))
+    assert (job.progress, effects[-1]) == (20, Say("progress", {"fraction": 0.4}, slice=1))
+    seen = []
+    for happening in (
+        Progressed(at=3.0, permille=500),
+        Progressed(at=4.0, permille=-900),
+        Progressed(at=5.0, permille=100),
+        done(2),
+        Progressed(at=6.0, permille=850),
+        done(1, permille=950),
+    ):
+        job, effects = live(job, happening)
+        seen.append(job.progress)
+    assert seen == [45, 45, 45, 55, 97, 99]
+    assert job.running_permille == 0
+    assert types(effects) == ["slice-done", "Assemble"]
+
+
+def test_progress_goes_back_where_slices_are_added() -> None:
+    job, _ = live(made(is_open=True, total=1), Began(at=1.0), Progressed(at=2.0, permille=800))
+    assert job.progress == 80
+    job, _ = live(job, Extended(at=3.0, count=3))
+    assert job.progress == 20
 
 
 def test_usage_adds_up_and_its_peak_is_the_highest() -> None:

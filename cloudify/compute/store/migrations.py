@@ -2,14 +2,26 @@
 
 from collections.abc import Callable, Mapping
 
-from sqlalchemy import Connection, func, inspect, select
+from sqlalchemy import Connection, func, inspect, select, text
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from cloudify.compute.store import schema
 from cloudify.compute.store.database import Database
 from cloudify.errors import StoreSchemaError
 
-STEPS: Mapping[int, Callable[[Connection], None]] = {}
+
+def _add_progress(connection: Connection) -> None:
+    """Keep how far slices are while they run."""
+    for column in (
+        "jobs ADD COLUMN running_permille {count} NOT NULL DEFAULT 0",
+        "jobs ADD COLUMN reached_permille {count} NOT NULL DEFAULT 0",
+        "slices ADD COLUMN permille INTEGER",
+    ):
+        count = "INTEGER" if connection.dialect.name == "sqlite" else "BIGINT"
+        connection.execute(text(f"ALTER TABLE {column.format(count=count)}"))
+
+
+STEPS: Mapping[int, Callable[[Connection], None]] = {2: _add_progress}
 """Version -> what makes it of the one before. A step never changes once it was released: it writes down in SQL what
 the tables became, and does not look at `schema.py`, which goes on."""
 

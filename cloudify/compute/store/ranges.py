@@ -10,7 +10,7 @@ from heapq import merge
 from itertools import islice, pairwise
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, or_, select
 
 from cloudify.compute.store import schema
 from cloudify.compute.store.dialect import by_index
@@ -18,7 +18,14 @@ from cloudify.compute.store.records import SliceRange, SliceState
 from cloudify.compute.store.rows import failure_of
 
 _slices = schema.slices
-_ALIKE = (_slices.c.state, _slices.c.attempt, _slices.c.reason, _slices.c.message, _slices.c.traceback)
+_ALIKE = (
+    _slices.c.state,
+    _slices.c.attempt,
+    _slices.c.reason,
+    _slices.c.message,
+    _slices.c.traceback,
+    _slices.c.permille,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +63,17 @@ def _alike(connection: Connection, few: _Few, after: int, at_once: int) -> Itera
     """Yield ranges of rows."""
     while starts := connection.execute(_starts(few, after).limit(at_once + 1)).all():
         for start, following in pairwise(starts):
-            yield SliceRange(start.number, following.before, start.state, start.attempt, failure_of(start))
+            yield _range(start, following.before)
         start = starts[-1]
         if len(starts) <= at_once:
             last = connection.execute(_indexed(select(func.max(_slices.c.number)), few)).scalar_one()
-            yield SliceRange(start.number, last, start.state, start.attempt, failure_of(start))
+            yield _range(start, last)
             return
         after = start.number - 1
+
+
+def _range(start: Row[*tuple[Any, ...]], last: int) -> SliceRange:
+    return SliceRange(start.number, last, start.state, start.attempt, failure_of(start), start.permille)
 
 
 def _starts(few: _Few, after: int) -> Select[Any]:

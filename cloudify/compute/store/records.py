@@ -56,6 +56,8 @@ class SliceRange:
     attempt: int
     """Counted from 1."""
     failure: Failure | None = None
+    permille: int | None = None
+    """How far each of them is, in thousandths, as the function says; None where it says nothing, or does not run."""
 
 
 @dataclass(frozen=True, slots=True)

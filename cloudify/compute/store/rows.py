@@ -83,6 +83,8 @@ def job_of(row: Row[*tuple[Any, ...]]) -> Job:
         updated=row.updated,
         finished=row.finished,
         result=row.result,
+        running_permille=row.running_permille,
+        reached_permille=row.reached_permille,
     )
 
 
@@ -108,6 +110,8 @@ def job_values(job: Job) -> Values:
         "updated": job.updated,
         "finished": job.finished,
         "result": job.result,
+        "running_permille": job.running_permille,
+        "reached_permille": job.reached_permille,
     }
 
 

@@ -15,7 +15,7 @@ from sqlalchemy import (
 
 from cloudify.compute.store.dialect import Count, Key, Prose, partial_index, serial_table, sorted_table
 
-VERSION = 1
+VERSION = 2
 """Of the schema. A database of a higher one is refused."""
 
 metadata = MetaData()
@@ -56,6 +56,8 @@ jobs = Table(
     Column("request", Prose, nullable=False),
     Column("plan", Prose, nullable=False),
     Column("template", Prose, nullable=False),
+    Column("running_permille", Count, nullable=False),
+    Column("reached_permille", Count, nullable=False),
     **serial_table,
 )
 Index("jobs_by_owner", jobs.c.owner, jobs.c.serial)
@@ -104,6 +106,7 @@ slices = Table(  # a row once the slice was leased
     Column("reason", Prose),
     Column("message", Prose),
     Column("traceback", Prose),
+    Column("permille", Integer),  # how far it is while it runs; none where it has not said so
     **sorted_table,
 )
 NOT_DONE = text("slices.state <> 'done'")

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from cloudify.compute.lifecycle import Effect, SliceDone, SliceFailed, advance, runs_again
+from cloudify.compute.lifecycle import Effect, Progressed, SliceDone, SliceFailed, advance, runs_again
 from cloudify.compute.store.rows import Values, emitted, failure_values, said, usage_values
 from cloudify.model.job import Job
-from cloudify.model.outcome import Outcome
+from cloudify.model.outcome import Outcome, Share
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +15,12 @@ class Lease:
 
     attempt: int
     boot: str
+    permille: int = 0
+    """What is counted of it."""
+
+    def is_of(self, attempt: int, boot: str) -> bool:
+        """Whether what an engine tells of an attempt is about this."""
+        return (self.attempt, self.boot) == (attempt, boot)
 
 
 @dataclass(slots=True)
@@ -41,13 +47,31 @@ def settle(job: Job, leases: Mapping[int, Lease], outcomes: Iterable[Outcome], b
     for outcome in outcomes:
         if settled.job.is_terminal:
             break
-        if running.get(outcome.number) == Lease(outcome.attempt, boot):
+        lease = running.get(outcome.number)
+        if lease is not None and lease.is_of(outcome.attempt, boot):
             del running[outcome.number]
-            _take(settled, outcome, at)
+            _take(settled, lease, outcome, at)
     return settled
 
 
-def _take(settled: Settled, outcome: Outcome, at: float) -> None:
+def progress(job: Job, leases: Mapping[int, Lease], shares: Iterable[Share], boot: str, at: float) -> Settled:
+    """Take how far slices are. What is told of one counts as an outcome of it would."""
+    settled, gained, told = Settled(job), 0, list[tuple[int, int]]()
+    for share in shares:
+        lease = leases.get(share.number)
+        if job.is_terminal or lease is None or not lease.is_of(share.attempt, boot):
+            continue
+        settled.slices.append({"which": share.number, "permille": share.permille})
+        gained += (share.permille or 0) - lease.permille
+        if share.is_event and share.permille is not None:
+            told.append((share.number, share.permille))
+    if settled.slices:
+        settled.job, effects = advance(job, Progressed(at=at, permille=gained, told=tuple(told)))
+        settled.events = said(effects, at)
+    return settled
+
+
+def _take(settled: Settled, lease: Lease, outcome: Outcome, at: float) -> None:
     number, attempt, failure = outcome.number, outcome.attempt, outcome.failure
     settled.events += emitted(number, attempt, outcome.emitted)
     if outcome.log or outcome.log_is_cut:
@@ -55,10 +79,14 @@ def _take(settled: Settled, outcome: Outcome, at: float) -> None:
         settled.logs.append(log)
     if failure is not None and runs_again(failure, attempt):
         settled.slices.append(_slice(outcome, "pending", attempt + 1, None))
+        if lease.permille:
+            settled.job, _ = advance(settled.job, Progressed(at=at, permille=-lease.permille))
         return
     if failure is not None:
         settled.slices.append(_slice(outcome, "failed", attempt, at))
-        happening: SliceDone | SliceFailed = SliceFailed(at=at, number=number, failure=failure, usage=outcome.usage)
+        happening: SliceDone | SliceFailed = SliceFailed(
+            at=at, number=number, permille=lease.permille, failure=failure, usage=outcome.usage
+        )
     else:
         settled.slices.append(_slice(outcome, "done", attempt, at))
         settled.pieces += [
@@ -67,7 +95,7 @@ def _take(settled: Settled, outcome: Outcome, at: float) -> None:
         ]
         if outcome.value is not None:
             settled.values.append({"number": number, "value": outcome.value})
-        happening = SliceDone(at=at, number=number, usage=outcome.usage)
+        happening = SliceDone(at=at, number=number, permille=lease.permille, usage=outcome.usage)
     settled.job, effects = advance(settled.job, happening)
     settled.effects += effects
     settled.events += said(effects, at)
@@ -81,6 +109,7 @@ def _slice(outcome: Outcome, state: str, attempt: int, at: float | None) -> Valu
         "state": state,
         "attempt": attempt,
         "settled": at,
+        "permille": None,
         **usage_values(outcome.usage),
         **failure_values(failure),
     }

@@ -2,35 +2,46 @@
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
+from time import time
 
 from sqlalchemy import ColumnElement, Connection, Insert, and_, bindparam, func, select, update
 
-from cloudify.compute.lifecycle import Effect
+from cloudify.compute.lifecycle import Effect, Progressed, advance
 from cloudify.compute.store import schema
 from cloudify.compute.store.database import Database
-from cloudify.compute.store.rows import Locked, Values, emitted, job_values, lock, numbered, serial_of
-from cloudify.compute.store.settling import Lease, Settled, settle
+from cloudify.compute.store.rows import (
+    JOB_COLUMNS,
+    Locked,
+    Values,
+    emitted,
+    job_of,
+    job_values,
+    lock,
+    numbered,
+    serial_of,
+)
+from cloudify.compute.store.settling import Lease, Settled, progress, settle
 from cloudify.model.job import TERMINAL, Job
-from cloudify.model.outcome import Emitted, Outcome
+from cloudify.model.outcome import Emitted, Outcome, Share
 
 AT_ONCE = 1000
 """Numbers in one question: databases take no more than some ten thousand."""
 
 _jobs, _slices = schema.jobs, schema.slices
 _SET = (
-    "state", "attempt", "settled", "cpu_s", "peak_nbytes", "nbytes_in", "nbytes_out", "reason", "message", "traceback",
+    "state", "attempt", "settled", "permille", "cpu_s", "peak_nbytes", "nbytes_in", "nbytes_out", "reason", "message",
+    "traceback",
 )  # fmt: skip
-_SETTLE = (
-    update(_slices)
-    .where(_slices.c.job == bindparam("of"), _slices.c.number == bindparam("which"))
-    .values({name: bindparam(name) for name in _SET})
-)
+_OF_SLICE = update(_slices).where(_slices.c.job == bindparam("of"), _slices.c.number == bindparam("which"))
+_SETTLE = _OF_SLICE.values({name: bindparam(name) for name in _SET})
+_PROGRESS = _OF_SLICE.values(permille=bindparam("permille"))
 
-_RUNNING = select(_slices.c.number, _slices.c.attempt, _slices.c.boot).where(
+_RUNNING = select(_slices.c.number, _slices.c.attempt, _slices.c.boot, _slices.c.permille).where(
     _slices.c.job == bindparam("of"),
     _slices.c.state == "leased",
     _slices.c.number.in_(bindparam("numbers", expanding=True)),
 )
+_LOCKED = select(*JOB_COLUMNS).where(_jobs.c.serial == bindparam("of")).with_for_update()
 _HAPPENED = update(_jobs).where(_jobs.c.serial == bindparam("of"))
 _SEEN = _HAPPENED.where(_jobs.c.template == "").values(template=bindparam("first"))
 """The first template stays."""
@@ -87,6 +98,16 @@ class Slices:
                 self._write(connection, locked, settled, template)
             return settled.job, tuple(settled.effects)
 
+    def progress(self, job_id: str, shares: Sequence[Share], *, boot: str, at: float) -> None:
+        """Record how far slices are that run; what is told of others, or by another engine, is left alone."""
+        with self._database.writing() as connection:
+            locked = lock(connection, job_id)
+            leases = dict(_leases(connection, locked.serial, [share.number for share in shares]))
+            further = progress(locked.job, leases, shares, boot, at)
+            if further.slices:
+                connection.execute(_PROGRESS, [{"of": locked.serial} | row for row in further.slices])
+                self._append(connection, locked, further.events, job_values(further.job))
+
     def emit(self, job_id: str, number: int, attempt: int, items: Sequence[Emitted]) -> None:
         """Record what a slice that runs has said so far; what is told again is kept once."""
         with self._database.writing() as connection:
@@ -121,8 +142,13 @@ class Slices:
             serials = connection.execute(select(_slices.c.job).where(leased).distinct()).scalars().all()
         for serial in serials:
             with self._database.writing() as connection:
-                connection.execute(select(_jobs.c.serial).where(_jobs.c.serial == serial).with_for_update())
-                connection.execute(update(_slices).where(_slices.c.job == serial, leased).values(state="pending"))
+                job = connection.execute(_LOCKED, {"of": serial}).first()
+                these = and_(_slices.c.job == serial, leased)
+                if job is not None and job.running_permille:
+                    lost = connection.execute(select(func.sum(_slices.c.permille)).where(these)).scalar() or 0
+                    anew, _ = advance(job_of(job), Progressed(at=time(), permille=-lost))
+                    connection.execute(_HAPPENED, job_values(anew) | {"of": serial})
+                connection.execute(update(_slices).where(these).values(state="pending", permille=None))
 
     def pending(self, job_id: str, above: int, limit: int) -> list[tuple[int, int]]:
         """Return slices that are pending again, each with the attempt to come, with numbers greater than `above`.
@@ -178,4 +204,4 @@ def _leases(connection: Connection, serial: int, numbers: Sequence[int]) -> Iter
     for start in range(0, len(numbers), AT_ONCE):
         some = numbers[start : start + AT_ONCE]
         for row in connection.execute(_RUNNING, {"of": serial, "numbers": some}):
-            yield row.number, Lease(row.attempt, row.boot)
+            yield row.number, Lease(row.attempt, row.boot, row.permille or 0)

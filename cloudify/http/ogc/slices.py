@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from cloudify.compute.store.records import SliceRange, SliceState
 
 DEFAULT_LIMIT, MOST_RANGES = 100, 1000
-STATES: "Final[dict[str, SliceState]]" = {"pending": "pending", "running": "leased", "done": "done", "failed": "failed"}
+RUNNING: Final = "running"
+STATES: "Final[dict[str, SliceState]]" = {"pending": "pending", RUNNING: "leased", "done": "done", "failed": "failed"}
 """As they are called here -> as the store calls them."""
 STOPPED: Final = "stopped"
 """Of a slice that ran when its job ended."""
@@ -72,4 +73,6 @@ def _range(each: "SliceRange", regions: Regions, *, has_ended: bool) -> dict[str
     if each.failure is not None:
         region = regions.of(each.first) if each.first == each.last else None
         said["exception"] = exception_info(each.failure, region=region)
+    if each.permille is not None and state == RUNNING:
+        said["progress"] = each.permille / 1000
     return said

@@ -23,7 +23,7 @@ from cloudify.compute.lifecycle import Assemble, Assembled, Began, Closed, Dismi
 from cloudify.compute.store.store import Store
 from cloudify.errors import JobClosedError
 from cloudify.model.job import Failure, Job
-from cloudify.model.outcome import Emitted, Outcome, Piece
+from cloudify.model.outcome import Emitted, Outcome, Piece, Share
 
 LOST, WRONG = Failure("worker-lost", "killed"), Failure("user-error", "wrong")
 ENDED = {"successful", "failed", "dismissed"}
@@ -60,6 +60,9 @@ class Machine(RuleBasedStateMachine):
         self.left: dict[int, str] = {}
         self.begun: set[int] = set()
         self.last_seq = 0
+        self.shares: dict[int, int] = {}
+        """Thousandths that are done of slices which run."""
+        self.percent = 0
         self.inputs = {number: f'"{number}"' for number in self.slices}
         job = Job(self.id, "ann", "map", 1.0, total=total, is_open=is_open, on_error="skip" if skips else "stop")
         self.store.jobs.add(job, "{}", "{}", self.inputs.values())
@@ -95,6 +98,7 @@ class Machine(RuleBasedStateMachine):
         assert self.is_open
         self.slices |= dict.fromkeys(new, ("pending", 1, ""))
         self.inputs |= new
+        self.percent = 0  # of more slices
 
     @precondition(lambda self: self.state == "running" and self.slices)
     @rule(data=st.data())
@@ -119,6 +123,21 @@ class Machine(RuleBasedStateMachine):
     @rule(data=st.data(), is_right=often)
     def settle(self, data: st.DataObject, *, is_right: bool) -> None:
         self._settle(data, [-1, 0, 0, 1], is_right=is_right)
+
+    @precondition(lambda self: self.slices)
+    @rule(data=st.data(), is_right=often)
+    def progress(self, data: st.DataObject, *, is_right: bool) -> None:
+        """Tell how far slices are, of some that do not run, of another attempt, or by an engine that is gone."""
+        told = data.draw(st.sets(st.sampled_from(sorted(self.slices)), min_size=1))
+        boot = self.boot if is_right else f"boot {next(self.boots)}"
+        sent = []
+        for number in sorted(told):
+            attempt = self.slices[number][1] + data.draw(st.sampled_from([0, 0, 0, 1]))
+            permille = data.draw(st.one_of(st.none(), st.integers(0, 1000)))
+            sent.append(Share(number, attempt, permille))
+            if self.state not in ENDED and self.slices[number] == ("leased", attempt, boot):
+                self.shares[number] = permille or 0
+        self.store.jobs.progress(self.id, sent, boot=boot, at=6.0)
 
     def _settle(self, data: st.DataObject, off: list[int], *, is_right: bool) -> None:
         """Tell of slices, of some twice, of another attempt, or by an engine that is gone."""
@@ -158,6 +177,8 @@ class Machine(RuleBasedStateMachine):
     def kill(self) -> None:
         """Of the process nothing is left but what was acknowledged."""
         self.store = self.reopen()
+        if self.state not in ENDED:
+            self.shares = {}
         self.boot = f"boot {next(self.boots)}"
         self.store.jobs.reclaim(self.boot)
         self.slices = {
@@ -173,6 +194,7 @@ class Machine(RuleBasedStateMachine):
         job = record.job
         assert (job.state, job.is_open, job.total) == (self.state, self.is_open, len(states))
         assert (job.done, job.failed) == (states.count("done"), states.count("failed"))
+        self._check_progress(job)
         shown = [
             (state.state, state.attempt)
             for state in self.store.jobs.slices(self.id, limit=99)
@@ -188,6 +210,19 @@ class Machine(RuleBasedStateMachine):
         assert self.store.jobs.inputs(self.id, range(1, 99)) == self.inputs
         assert (self.id in self.store.jobs.unfinished()) == (self.state not in ENDED)
         self._check_events()
+
+    def _check_progress(self, job: Job) -> None:
+        """It is never less than what is done, and never less than it was, but where slices were added."""
+        settled = job.done + job.failed + sum(self.shares.values()) / 1000
+        assert job.running_permille == sum(self.shares.values())
+        assert job.progress >= min(99, int(100 * settled / max(job.total, 1) + 1e-9))
+        assert self.percent <= job.progress <= 100
+        assert (job.progress == 100) == (job.state == "successful")
+        self.percent = job.progress
+        if self.state not in ENDED:
+            ranges = self.store.jobs.slices(self.id, state="leased", limit=99)
+            shown = {n: each.permille or 0 for each in ranges for n in range(each.first, each.last + 1)}
+            assert shown == dict.fromkeys(shown, 0) | self.shares
 
     def _check_events(self) -> None:
         events = self.store.events.after(self.id, 0, 999)
@@ -214,6 +249,7 @@ class Machine(RuleBasedStateMachine):
     def _settles(self, number: int, attempt: int, kind: str, boot: str, value: str) -> None:
         if self.state in ENDED or self.slices.get(number) != ("leased", attempt, boot):
             return
+        self.shares.pop(number, None)
         if kind == "done":
             self.slices[number] = ("done", attempt, boot)
             self.left[number] = value

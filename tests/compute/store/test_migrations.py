@@ -25,7 +25,7 @@ from cloudify.compute.store.store import FILE, Store, open_store
 from cloudify.errors import InvalidSettingError, StoreSchemaError, StoreUnavailableError
 from cloudify.model.function import Function
 from cloudify.model.job import Failure, Job, Usage
-from cloudify.model.outcome import Emitted, Outcome, Piece
+from cloudify.model.outcome import Emitted, Outcome, Piece, Share
 from cloudify.testing import free_port
 
 DATA = Path(__file__).parent / "data"
@@ -33,6 +33,8 @@ RELEASED = sorted(int(path.stem.removeprefix("schema-")) for path in DATA.glob("
 WRONG = Failure("user-error", "division by zero", 'File "f", line 1')
 DEPLOYED = Deployed("ndvi", "1.0.0", "ann", "NDVI", "", "{}", "{}", Function("def f(x): ...", "f", {"a": b"\0"}), 9.0)
 USER = "ann \u00e9"
+KEEPS_PROGRESS = 2
+"""The first schema that has what functions say of their progress."""
 
 
 def fill(store: Store) -> None:
@@ -42,6 +44,7 @@ def fill(store: Store) -> None:
     store.jobs.happen("job-1", Began(at=101.0))
     store.jobs.happen("job-1", Extended(at=102.0, count=1), inputs=['"c"'])
     store.jobs.lease("job-1", [(1, 1), (2, 1), (3, 1)], "boot")
+    store.jobs.progress("job-1", [Share(3, 1, 250)], boot="boot", at=102.2)
     emitted = (Emitted(0, 102.5, "found", "7"),)
     done = Outcome(
         1, 1, (Piece("t/c/0", "ab" * 32, 5),), "1.5", usage=Usage(1.5, 2, 3, 4), log="hello", emitted=emitted
@@ -53,16 +56,19 @@ def fill(store: Store) -> None:
     store.processes.add(DEPLOYED)
 
 
-def check(store: Store) -> None:
-    """Find all of it."""
+def check(store: Store, version: int = schema.VERSION) -> None:
+    """Find all of it that a version has."""
+    permille, percent = (250, 75) if version >= KEEPS_PROGRESS else (None, 66)
     record = store.jobs.get("job-1")
     assert record is not None
     assert (record.job.state, record.job.total, record.job.done, record.job.failed) == ("running", 3, 1, 1)
     assert (record.job.owner, record.job.usage) == (USER, Usage(1.5, 2, 3, 4))
+    assert (record.job.progress, record.job.running_permille) == (percent, permille or 0)
     assert (record.request, record.plan, record.template) == ('{"asked": 1}', '{"plan": 1}', '{"kind": "table"}')
     assert store.jobs.inputs("job-1", [1, 2, 3]) == {1: "1", 2: "[2]", 3: '"c"'}
     assert store.jobs.slices("job-1", limit=9) == [
-        SliceRange(1, 1, "done", 1), SliceRange(2, 2, "failed", 1, WRONG), SliceRange(3, 3, "leased", 1),
+        SliceRange(1, 1, "done", 1), SliceRange(2, 2, "failed", 1, WRONG),
+        SliceRange(3, 3, "leased", 1, permille=permille),
     ]  # fmt: skip
     assert store.jobs.values("job-1", 1, 9) == [(1, "1.5")]
     assert list(store.jobs.pieces("job-1")) == [Piece("t/c/0", "ab" * 32, 5)]
@@ -123,7 +129,7 @@ def test_a_database_of_a_release_opens_with_all_that_is_in_it(
 ) -> None:
     written_by(version, url, tmp_path / "data")
     store = reopen()
-    check(store)
+    check(store, version)
     fresh = open_store(None, tmp_path / "fresh", migrate=True)
     if url is None:
         assert shape_of(store) == shape_of(fresh)

@@ -14,7 +14,7 @@ from cloudify.compute.store.records import SliceRange, SliceState
 from cloudify.compute.store.rows import failure_values
 from cloudify.compute.store.store import Store
 from cloudify.model.job import Failure, Job
-from cloudify.model.outcome import Outcome
+from cloudify.model.outcome import Outcome, Share
 
 WRONG = Failure("user-error", "division by zero", "line 1")
 OTHER = Failure("timeout", "took longer than 60 s")
@@ -77,6 +77,28 @@ def test_ranges_are_those_of_a_list_of_all_slices(store: Store, seed: int) -> No
     middle = next(each for each in expected if each.last > each.first)
     cut = store.jobs.slices("j", after=middle.first, limit=1)
     assert cut == [SliceRange(middle.first + 1, middle.last, middle.state, middle.attempt, middle.failure)]
+
+
+def test_slices_that_are_as_far_as_each_other_are_one_range(store: Store) -> None:
+    store.jobs.add(Job("j", "ann", "map", 1.0, total=9), "{}", "{}")
+    store.jobs.happen("j", Began(at=2.0))
+    store.jobs.lease("j", [(number, 1) for number in range(1, 8)], "e")
+    told = [Share(number, 1, permille) for number, permille in ((2, 0), (3, 500), (4, 500), (5, 750))]
+    store.jobs.progress("j", told, boot="e", at=3.0)
+    running = [
+        SliceRange(1, 1, "leased", 1),
+        SliceRange(2, 2, "leased", 1, None, 0),
+        SliceRange(3, 4, "leased", 1, None, 500),
+        SliceRange(5, 5, "leased", 1, None, 750),
+        SliceRange(6, 7, "leased", 1),
+    ]
+    assert store.jobs.slices("j", state="leased", limit=9) == running
+    assert store.jobs.slices("j", limit=9) == [*running, SliceRange(8, 9, "pending", 1)]
+    store.jobs.settle("j", [Outcome(3, 1)], boot="e", at=4.0)
+    store.jobs.reclaim("another engine")
+    assert store.jobs.slices("j", limit=9) == [
+        SliceRange(1, 2, "pending", 1), SliceRange(3, 3, "done", 1), SliceRange(4, 9, "pending", 1),
+    ]  # fmt: skip
 
 
 def test_a_job_that_was_never_begun_is_one_range(store: Store) -> None:
