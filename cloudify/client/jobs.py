@@ -18,6 +18,8 @@ from cloudify.model.job import Usage
 JOBS = "/ogc-api/jobs"
 PAGE = 100
 """Jobs that are asked for at once."""
+END_ONLY: Query = {"hide": "false"}
+"""Of a job that has ended by itself meanwhile nothing is hidden."""
 
 
 class Job:
@@ -39,7 +41,7 @@ class Job:
 
     @property
     def progress(self) -> float:
-        """How much of what is planned so far is settled, from 0 to 1."""
+        """How much of what is planned so far is done, from 0 to 1: of slices that run, what the function says."""
         return self._look().percent / 100
 
     @property
@@ -107,8 +109,8 @@ class Job:
 
     def cancel(self) -> "Job":
         """End it now; what it left is discarded. One that has ended stays as it is."""
-        if not self._look().is_terminal:  # the same request to one that has ended would hide it
-            self._known = self._read(self._session.delete(self._path))
+        if not self._known.is_terminal:
+            self._known = self._read(self._session.delete(self._path, END_ONLY))
         return self
 
     def add(

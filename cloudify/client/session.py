@@ -87,9 +87,9 @@ class Session:
         sent = {"content-type": "application/json", **(headers or {})}
         return self._ask("POST", path, tries=TRIES if is_repeatable else 1, content=encode(body), headers=sent)
 
-    def delete(self, path: str) -> httpx.Response:
-        """Ask for an end of something. Raises as `post`."""
-        return self._ask("DELETE", path, tries=1)
+    def delete(self, path: str, query: Query) -> httpx.Response:
+        """Ask for an end of something, which may be asked for twice. Raises as `get`."""
+        return self._ask("DELETE", path, tries=TRIES, params=dict(query))
 
     @contextmanager
     def stream(self, path: str, headers: Mapping[str, str], *, silence_s: float) -> Iterator[httpx.Response]:

@@ -125,11 +125,18 @@ class Jobs:
                 return record
             sleep(LOOK_S)
 
-    def dismiss(self, owner: str, job_id: str) -> Job:
-        """End a job, or hide the record of one that has ended."""
+    def dismiss(self, owner: str, job_id: str, *, hides: bool = True) -> Job:
+        """End a job; returns it, as it is if it has ended by itself.
+
+        Parameters
+        ----------
+        hides
+            Whether the record of one that has ended is hidden.
+        """
         record = self.record(owner, job_id)
         if record.job.is_terminal:
-            self._store.jobs.hide(job_id)
+            if hides:
+                self._store.jobs.hide(job_id)
             return record.job
         job, _ = self._store.jobs.happen(job_id, Dismissed(at=time()))
         self._wake()

@@ -187,7 +187,7 @@ class StandIn:
             return problem(404, f"{EX}no-such-job", f"no job {request.path_params['job']!r} of yours")
         if request.method == "DELETE" and job["status"] not in TERMINAL:
             job["status"] = "dismissed"
-        elif request.method == "DELETE":
+        elif request.method == "DELETE" and request.query_params.get("hide") != "false":
             del self.jobs[job["jobID"]]
         return JSONResponse(job)
 

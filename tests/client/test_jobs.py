@@ -156,6 +156,21 @@ def test_cancelling_what_has_ended_hides_nothing(server: RemoteServer, stand_in:
     assert "DELETE" not in {method for method, *_ in stand_in.asked}
 
 
+def test_cancelling_what_ends_by_itself_meanwhile_hides_nothing(server: RemoteServer, stand_in: Any) -> None:
+    stand_in.add_job("over")
+    job = server.job("over")
+    stand_in.jobs["over"]["status"] = "successful"
+    assert job.cancel().status == "successful"
+    assert server.job("over").status == "successful"
+
+
+def test_cancelling_is_asked_again_where_the_answer_was_lost(server: RemoteServer, stand_in: Any) -> None:
+    stand_in.add_job("gone")
+    stand_in.instead["DELETE", "/ogc-api/jobs/gone"] = [stand_in.cut]
+    assert server.job("gone").cancel().status == "dismissed"
+    assert "gone" in stand_in.jobs
+
+
 def test_a_wait_that_is_too_short_says_how_to_come_back(server: RemoteServer, stand_in: Any) -> None:
     stand_in.add_job("long", progress=40)
     with pytest.raises(StillRunningError, match=r"not ended within 0\.2 s: it is running, 40 %; `server\.job\('long"):

@@ -77,9 +77,7 @@ class ExecutionHandlers:
 
     def _abandon(self, owner: str, job_id: str) -> None:
         """Dismiss a job that nobody waits for; one that has ended meanwhile stays."""
-        jobs = self._desk.compute.jobs
-        if not jobs.record(owner, job_id).job.is_terminal:
-            jobs.dismiss(owner, job_id)
+        self._desk.compute.jobs.dismiss(owner, job_id, hides=False)
 
     async def _ended(self, owner: str, job_id: str) -> "Record":
         """Return a job when it has ended."""

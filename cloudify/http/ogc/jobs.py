@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from cloudify.http.ogc.desk import Desk, checked_id, json_answer, owner_with
 from cloudify.http.ogc.failed import exception_of
-from cloudify.http.ogc.query import page_links, read_wanted
+from cloudify.http.ogc.query import page_links, read_wanted, whether
 from cloudify.http.ogc.status import status_info
 
 if TYPE_CHECKING:
@@ -46,14 +46,17 @@ class JobHandlers:
         return json_answer(await self._status(request, owner, checked_id(job_id)))
 
     async def dismiss(self, request: Request, job_id: str) -> Response:
-        """End a job; one that has ended is hidden, with what it left. The answer is its last status."""
+        """End a job; one that has ended is hidden, with what it left, but with `hide=false`. The answer is its last
+        status.
+        """  # noqa: D205  # shown as one paragraph in the API docs
         owner, desk = owner_with("compute"), self._desk
         checked_id(job_id)
+        hides = whether(request.query_params, "hide", default=True)
 
         def end() -> "tuple[Job, dict[str, Any] | None]":
             record = desk.compute.jobs.record(owner, job_id)
             told = exception_of(record, desk.compute.store)
-            return desk.compute.jobs.dismiss(owner, job_id), told
+            return desk.compute.jobs.dismiss(owner, job_id, hides=hides), told
 
         job, exception = await desk.do(end)
         return json_answer(status_info(job, desk.base(request), exception))

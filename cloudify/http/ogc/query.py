@@ -38,6 +38,20 @@ def whole(query: QueryParams, name: str, default: int, *, least: int = 0, most: 
     return int(text) if most is None else min(int(text), most)
 
 
+def whether(query: QueryParams, name: str, *, default: bool) -> bool:
+    """Return whether a query says so.
+
+    Raises
+    ------
+    BadOptionError
+        If it says neither true nor false.
+    """
+    text = query.get(name) or str(default).lower()
+    if text not in {"true", "false"}:
+        raise BadOptionError(f"{name}={text[:40]!r}: expected true or false")
+    return text == "true"
+
+
 def page_links(at: str, query: QueryParams, after: str | None) -> list[Link]:
     """Return the links of a page: to itself, and to the one after it, if there is one."""
     here = [(name, value) for name, value in query.multi_items() if name != "after"]

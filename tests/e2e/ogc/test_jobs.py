@@ -195,6 +195,24 @@ def test_a_job_is_dismissed_then_hidden(made: Made) -> None:
     assert job_id not in ada.get("/jobs?limit=1000").text
 
 
+def test_a_job_that_has_ended_is_not_hidden_by_who_says_so(made: Made) -> None:
+    ada = made.client("ada")
+    job_id = submit(ada, data=[1])
+    made.begin(job_id)
+    made.done(job_id, 1)
+    made.end(job_id)
+    for _ in range(2):
+        kept = ada.delete(f"/jobs/{job_id}?hide=false")
+        assert (kept.status_code, kept.json()["status"]) == (200, "successful")
+    assert ada.get(f"/jobs/{job_id}/results").json() == {"result": [0]}
+    other = submit(ada, data=[1])
+    for _ in range(2):
+        assert ada.delete(f"/jobs/{other}?hide=false").json()["status"] == "dismissed"
+    assert problem(ada.delete(f"/jobs/{other}?hide=no")) == (422, f"{URN}bad-option")
+    assert ada.delete(f"/jobs/{other}?hide=true").status_code == 200
+    assert problem(ada.get(f"/jobs/{other}")) == (404, f"{EX1}no-such-job")
+
+
 @pytest.mark.parametrize("job", ["x", "..%2Fx", "%00", "a" * 65, "0000 000", "job-1", "é", "'; DROP TABLE jobs", "%ff"])
 def test_an_id_that_is_none_is_not_there(made: Made, job: str) -> None:
     ada = made.client("ada")
