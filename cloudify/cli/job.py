@@ -138,6 +138,7 @@ def _facts(status: "Status") -> Iterator[tuple[str, str]]:
     yield "status", status.state
     yield "process", status.process
     yield "message", status.message
+    yield "progress", f"{status.percent} %" if status.state == "running" else ""
     yield "slices", f"{slices.total}: {slices.done} done, {slices.failed} failed, {slices.reused} reused"
     for name in ("created", "started", "finished"):
         yield name, text(described.get(name))

@@ -22,7 +22,7 @@ class Event:
     """Something that happened to a job."""
 
     seq: int | None
-    """Grows within the job; None for what is told only while it happens (progress within a slice)."""
+    """Grows within the job, with gaps; None of one that is told without."""
     time: str
     """ISO 8601, UTC."""
     type: str

@@ -39,6 +39,7 @@ class Status:
     id: str
     state: State
     percent: int = 0
+    """How much of what is planned so far is done, what functions say of running slices included; 100 at the end."""
     slices: Slices = Slices()
     usage: Usage = field(default_factory=Usage)
     message: str = ""
@@ -80,6 +81,20 @@ class Status:
     def is_terminal(self) -> bool:
         """Whether its state never changes again."""
         return self.state in TERMINAL
+
+    @property
+    def fraction(self) -> float:
+        """How much of what is planned so far is done, from 0 to 1; 1 only if all slices are settled.
+
+        Slices are counted here: the percent of the server are coarser where there are many.
+        """
+        settled = self.slices.settled / self.slices.total if self.slices.total else 0.0
+        return min(1.0, max(settled, self.percent / 100))
+
+    @property
+    def slices_done(self) -> float:
+        """The same as a number of slices: 1.5 where one is done, and half of another."""
+        return self.fraction * self.slices.total
 
     def failure(self) -> JobFailedError:
         """Return why there is no result, of a job that failed or was dismissed."""

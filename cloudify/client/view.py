@@ -7,6 +7,8 @@ from cloudify.client.status import Status
 
 LATELY_S = 30.0
 """The rate is that of the last half a minute: it shows what is, not what was."""
+SLOWEST_SHOWN = 0.1
+"""Slices in a second: below that, how long the rest takes says more."""
 WIDEST_BAR, NARROWEST_BAR = 30, 5
 EIGHTHS = " ▏▎▍▌▋▊▉█"
 MINUTE_S, HOUR_S = 60, 3600
@@ -20,21 +22,21 @@ class View:
     elapsed_s: float
     """Since the waiting began."""
     rate: float | None = None
-    """Slices settled in a second, lately; None where nothing is known of it."""
+    """Slices that are done in a second, lately; None where nothing is known of it."""
     trouble: str = ""
     """Why there is no newer news."""
 
     @property
     def fraction(self) -> float:
-        """How much of what is planned so far is settled, from 0 to 1."""
-        slices = self.status.slices
-        return min(1.0, slices.settled / slices.total) if slices.total else 0.0
+        """How much of what is planned so far is done, from 0 to 1."""
+        return self.status.fraction
 
     @property
     def percent(self) -> int:
-        """The same in whole percent; 100 only if all are."""
+        """The same in whole percent; 100 only if all slices are settled."""
         slices = self.status.slices
-        return min(100, 100 * slices.settled // slices.total) if slices.total else 0
+        settled = 100 * slices.settled // slices.total if slices.total else 0
+        return min(100, max(settled, self.status.percent))
 
     @property
     def left_s(self) -> float | None:
@@ -42,27 +44,39 @@ class View:
         slices = self.status.slices
         if not self.rate or self.status.is_open:
             return None
-        return max(0, slices.total - slices.settled) / self.rate
+        return max(0.0, slices.total - self.status.slices_done) / self.rate
 
 
 class Pace:
     """How fast slices come."""
 
     def __init__(self) -> None:
-        self._seen: deque[tuple[float, int]] = deque()
+        self._seen: deque[tuple[float, float]] = deque()
+        """When there was another number than before, and which."""
+        self._is_first_look = True
+        """Whether the first of these is not when it changed, but when it was first looked at."""
 
-    def rate(self, at: float, settled: int) -> float | None:
-        """Note how many are settled by now, and return how many are in a second.
+    def rate(self, at: float, done: float) -> float | None:
+        """Note how many are done by now, and return how many are in a second.
+
+        How long it took until the first began is not counted. What comes in steps, as the percents of one long slice,
+        is as fast between two of them. After that it is slower with each second that brings no other.
 
         >>> pace = Pace()
         >>> pace.rate(0.0, 10), pace.rate(2.0, 30)
         (None, 10.0)
         """
-        self._seen.append((at, settled))
-        while at - self._seen[0][0] > LATELY_S and len(self._seen) > 2:  # noqa: PLR2004  # a rate needs two
-            self._seen.popleft()
-        began, before = self._seen[0]
-        return (settled - before) / (at - began) if at > began and settled > before else None
+        seen = self._seen
+        if done and (not seen or done != seen[-1][1]):
+            seen.append((at, done))
+        while len(seen) > 2 and (self._is_first_look or seen[1][0] <= at - LATELY_S):  # noqa: PLR2004  # a rate needs two
+            seen.popleft()
+            self._is_first_look = False
+        if len(seen) < 2 or done <= seen[0][1]:  # noqa: PLR2004
+            return None
+        (began, before), last = seen[0], seen[-1][0]
+        step_s = (last - began) / (len(seen) - 1)
+        return (done - before) / max(last - began, at - began - step_s)
 
 
 def running_line(view: View, width: int, *, plain: bool = False) -> str:
@@ -144,7 +158,7 @@ def _words(view: View) -> list[str]:
         return said
     if view.left_s is not None:
         said.append(f"{duration(view.left_s)} left")
-    if view.rate is not None:
+    if view.rate is not None and view.rate >= SLOWEST_SHOWN:
         said.append(f"{view.rate:.3g}/s")
     return said
 

@@ -35,7 +35,7 @@ def wait(known: Status, look: Callable[[float], Status], display: Display, timeo
     status = known
     while True:
         now = monotonic()
-        rate = pace.rate(now, status.slices.settled)
+        rate = pace.rate(now, status.slices_done)
         view = View(status, now - began, rate, trouble)
         if status.is_terminal:
             display.end(view)

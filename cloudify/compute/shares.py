@@ -24,6 +24,11 @@ class _Slice:
     told: float
     """When that was, else when it was first heard of; in monotonic time."""
 
+    @property
+    def is_further(self) -> bool:
+        """Whether it has gained enough for another event."""
+        return self.permille is not None and self.permille >= self.told_permille + EVENT_PERMILLE
+
 
 class Shares:
     """Those of one job. Belongs to the engine's thread."""
@@ -71,13 +76,15 @@ class Shares:
         self._write_at = now + WRITE_S
         for share in shares:
             known = self._slices[share.number]
-            self._changed.discard(share.number)
             if share.permille is None:
-                del self._slices[share.number]
-            elif share.is_event:
+                self.forget([share.number])
+                continue
+            if share.is_event:
                 known.told_permille, known.told = share.permille, now
+            if not known.is_further:  # else it is due again, for an event: its function may say nothing more for long
+                self._changed.discard(share.number)
 
     @staticmethod
     def _share(number: int, known: _Slice, now: float) -> Share:
-        is_further = known.permille is not None and known.permille >= known.told_permille + EVENT_PERMILLE
-        return Share(number, known.attempt, known.permille, is_event=is_further and now >= known.told + EVENT_S)
+        is_event = known.is_further and now >= known.told + EVENT_S
+        return Share(number, known.attempt, known.permille, is_event=is_event)

@@ -67,6 +67,10 @@ FAILED = {"type": "user-error", "detail": "ZeroDivisionError: \x1b[31mno", "slic
             view(open=True, slices={"done": 1, "total": 4}, rate=2.0), 50,
             "running  ▕████            ▏   25%  1/4 slices  2/s",
         ),
+        (
+            view(progress=42, rate=0.001, slices={"total": 1}), 79,
+            f"running  ▕{'█' * 12}▌{' ' * 17}▏   42%  0/1 slices  9:40 min left",
+        ),
         (view(slices={"total": 0}), 79, "running  no slices so far"),
         (
             View(status(slices={"done": 50}), 9.0, None, "no answer for 8.0 s"), 60,
@@ -106,10 +110,22 @@ def test_the_last_line_says_what_became_of_it(seen: View, line: str) -> None:
 def test_the_rate_is_that_of_lately() -> None:
     pace = Pace()
     assert pace.rate(0.0, 0) is None
-    assert pace.rate(10.0, 100) == 10.0
+    assert pace.rate(10.0, 100) is None  # it may have begun a moment ago
     assert pace.rate(40.0, 130) == 1.0
     assert pace.rate(70.0, 160) == 1.0
-    assert pace.rate(100.0, 160) is None
+    assert pace.rate(160.0, 160) == 30 / 90  # nothing comes any more
+
+
+def test_the_rate_of_one_long_slice_is_that_between_its_percents() -> None:
+    """It takes ten minutes; who looks comes in the middle, twice a second."""
+    pace, rates = Pace(), list[float]()
+    for half_second in range(240):
+        percent = int((33.5 + half_second / 2) / 6)
+        rate = pace.rate(half_second / 2, percent / 100)
+        rates += [] if rate is None else [rate]
+    settled = rates[len(rates) // 4 :]
+    assert 0.95 / 600 < min(settled) <= max(settled) < 1.05 / 600
+    assert len(rates) > 220
 
 
 def test_a_log_gets_a_line_for_each_tenth() -> None:
@@ -268,6 +284,19 @@ def test_a_terminal_has_one_line_that_is_written_over(url: str, stand_in: Any, t
         re.match(r"running  ▕█+[▏▎▍▌▋▊▉]? *▏   60%  120/200 slices  1 failed  \S+ s left", line) for line in lines
     )
     assert re.fullmatch(r"job j successful  200/200 slices  [\d.]+ s  1 failed +", lines[-1])
+
+
+def test_a_bar_moves_while_a_single_slice_runs(url: str, stand_in: Any, tmp_path: Path) -> None:
+    job = stand_in.add_job("j", slices={"total": 1, "done": 0, "failed": 0, "reused": 0})
+    typed = Typed(SCRIPT.format(url=url, token=TOKEN), tmp_path, columns=90)
+    for percent in (0, 10, 55, 99):
+        job["progress"] = percent
+        typed.until(lambda shown, percent=percent: f"{percent:3}%  0/1 slices" in shown)  # type: ignore[misc]
+    job |= {"status": "successful", "progress": 100, "slices": job["slices"] | {"done": 1}}
+    assert typed.end() == 0
+    widths = [line.count("█") for line in typed.shown.split("\r") if "%" in line]
+    assert widths == sorted(widths)
+    assert len(set(widths)) == 4
 
 
 def test_ctrl_c_ends_the_waiting_and_not_the_job(url: str, stand_in: Any, tmp_path: Path) -> None:

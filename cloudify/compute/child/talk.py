@@ -7,7 +7,15 @@ from time import monotonic
 from typing import Literal, TypeAlias
 
 from cloudify.compute.child.inside.arrays import UnfitError
-from cloudify.compute.child.inside.channel import MOST_EMITTED, PAYLOAD_NBYTES, PROGRESS_S, TYPE, Frame
+from cloudify.compute.child.inside.channel import (
+    BURST_S,
+    MOST_EMITTED,
+    PAYLOAD_NBYTES,
+    PROGRESS_S,
+    TYPE,
+    Frame,
+    Pace,
+)
 from cloudify.compute.child.inside.packing import Plain
 from cloudify.compute.child.judge import plain_text
 from cloudify.compute.child.log import clean
@@ -34,7 +42,7 @@ class Talk:
     def __init__(self, process: Process, order: Order, on_emitted: OnEmitted) -> None:
         self._process, self._order, self._on_emitted = process, order, on_emitted
         self._emitted: list[Emitted] = []
-        self._progress_due = 0.0
+        self._pace = Pace(PROGRESS_S / 2, BURST_S)  # whoever is as quick as ours is heard
         self._began, self._cpu_before_s = monotonic(), process.cpu_s()
         self._end = self._began + order.limits.wall_s
         self._usage = Usage()
@@ -101,10 +109,7 @@ class Talk:
     def _progress(self, fraction: object) -> Progress | None:
         if fraction is not None and not (isinstance(fraction, (int, float)) and 0 <= fraction <= 1):
             raise BrokenError("invalid-result", "the process of the function told of a progress that is none")
-        if monotonic() < self._progress_due:
-            return None
-        self._progress_due = monotonic() + PROGRESS_S / 2
-        return Progress(time.time(), fraction)
+        return Progress(time.time(), fraction) if self._pace.is_due() else None
 
     def _event(self, kind: object, payload: object) -> Emitted:
         if not isinstance(kind, str) or not TYPE.fullmatch(kind) or not isinstance(payload, str):

@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from cloudify.compute.store.records import SliceRange, SliceState
 
 DEFAULT_LIMIT, MOST_RANGES = 100, 1000
-RUNNING: Final = "running"
-STATES: "Final[dict[str, SliceState]]" = {"pending": "pending", RUNNING: "leased", "done": "done", "failed": "failed"}
+STATES: "Final[dict[str, SliceState]]" = {"pending": "pending", "running": "leased", "done": "done", "failed": "failed"}
 """As they are called here -> as the store calls them."""
 STOPPED: Final = "stopped"
 """Of a slice that ran when its job ended."""
@@ -73,6 +72,6 @@ def _range(each: "SliceRange", regions: Regions, *, has_ended: bool) -> dict[str
     if each.failure is not None:
         region = regions.of(each.first) if each.first == each.last else None
         said["exception"] = exception_info(each.failure, region=region)
-    if each.permille is not None and state == RUNNING:
+    if each.permille is not None:
         said["progress"] = each.permille / 1000
     return said

@@ -69,7 +69,7 @@ def test_progress_may_be_told_as_often_as_one_likes(child: Child) -> None:
     heard: list[Emitted | Progress] = []
     began = time.monotonic()
     assert play(child, "progress", on_emitted=heard.extend).emitted == ()
-    assert 1 <= len(heard) <= 2 + 10 * (time.monotonic() - began)
+    assert 5 <= len(heard) <= 12 + 10 * (time.monotonic() - began)  # the first of them at once
     assert all(isinstance(one, Progress) and (one.fraction is None or 0 <= one.fraction <= 1) for one in heard)
 
 

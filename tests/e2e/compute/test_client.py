@@ -144,6 +144,44 @@ def abs_of(x: int) -> int:
     return abs(x)
 
 
+def test_a_job_of_one_long_slice_shows_how_far_it_is(server: RemoteServer, computing: Any, tmp_path: Path) -> None:
+    """Its function says that a quarter is done, then three quarters, and waits each time for the test to go on."""
+
+    def slow(gate: str) -> str:
+        from pathlib import Path  # noqa: PLC0415
+        from time import sleep  # noqa: PLC0415
+
+        import cloudify.slice  # noqa: PLC0415
+
+        for step in (1, 3):
+            cloudify.slice.progress(step / 4)
+            while not Path(gate, str(step)).exists():
+                sleep(0.01)
+        return gate
+
+    job = server.map(slow, data=[str(tmp_path)])
+    token = {"Authorization": f"Bearer {(computing.data_dir / 'demo-token').read_text().strip()}"}
+    slices = f"{computing.url}/ogc-api/jobs/{job.id}/slices"
+    for event in job.events():
+        if event.type != "progress":
+            continue
+        assert (event.slice, event.is_emitted) == (1, False)
+        assert event.payload == {"fraction": job.progress}
+        assert httpx.get(f"{slices}?state=running", headers=token).json()["slices"] == [
+            {"first": 1, "last": 1, "state": "running", "attempt": 1, "progress": job.progress}
+        ]
+        (tmp_path / str(round(4 * job.progress))).touch()
+
+    assert (job.status, job.progress) == ("successful", 1.0)
+    told = list(job.events())
+    seen = [(event.type, event.payload) for event in told if event.type == "progress"]
+    assert seen == [("progress", {"fraction": 0.25}), ("progress", {"fraction": 0.75})]
+    assert [event.seq for event in told] == [1, 2, 3, 4, 5, 6]
+    assert [event.type for event in job.events(after=3)] == ["progress", "slice-done", "successful"]
+    (only,) = httpx.get(slices, headers=token).json()["slices"]
+    assert only == {"first": 1, "last": 1, "state": "done", "attempt": 1}
+
+
 def test_a_deployed_process_runs_as_its_source_does(server: RemoteServer, wind: xr.Dataset) -> None:
     server.deploy(windspeed, id="windspeed", version="1.0.0")
     job = server.execute("windspeed", {"dataset": "mpi-esm-wind"})

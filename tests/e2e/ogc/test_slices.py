@@ -1,11 +1,12 @@
 """Slices: ranges of them, more for an open job, and what they printed."""
 
+from time import time
 from typing import Any
 
 import pytest
 
 from cloudify.model.job import Failure
-from cloudify.model.outcome import Outcome
+from cloudify.model.outcome import Outcome, Share
 from ogc.made import BOOT, DOUBLE, URN, Made, problem, submit
 
 
@@ -40,6 +41,30 @@ def test_slices_are_told_in_ranges(made: Made) -> None:
     ada.delete(f"/jobs/{job_id}")
     states = [each["state"] for each in ada.get(f"/jobs/{job_id}/slices").json()["slices"]]
     assert states == ["done", "failed", "stopped", "pending"]
+
+
+def test_slices_that_run_say_how_far_they_are(made: Made) -> None:
+    ada = made.client("ada")
+    job_id = submit(ada, data=list(range(8)))
+    made.begin(job_id)
+    made.store.jobs.lease(job_id, [(number, 1) for number in range(1, 6)], BOOT)
+    told = [Share(2, 1, 500), Share(3, 1, 500), Share(4, 1, 333, is_event=True)]
+    made.store.jobs.progress(job_id, told, boot=BOOT, at=time())
+    running: list[dict[str, Any]] = [{"first": 1, "last": 1}, {"first": 2, "last": 3, "progress": 0.5}]
+    running += [{"first": 4, "last": 4, "progress": 0.333}, {"first": 5, "last": 5}]
+    expected = [each | {"state": "running", "attempt": 1} for each in running]
+    assert ada.get(f"/jobs/{job_id}/slices?state=running").json()["slices"] == expected
+    said = ada.get(f"/jobs/{job_id}").json()
+    assert (said["progress"], said["slices"]["done"]) == (16, 0)  # 1333 thousandths of 8 slices
+    (event,) = ada.get(f"/jobs/{job_id}/events?f=json&after=2").json()["events"]
+    assert (event["type"], event["slice"], event["payload"]) == ("progress", 4, {"fraction": 0.333})
+    assert "emitted" not in event
+    made.emit(job_id, 5, 0, "progress", '"mine"')
+    (event,) = ada.get(f"/jobs/{job_id}/events?f=json&after=3").json()["events"]
+    assert (event["type"], event["payload"], event["emitted"]) == ("progress", "mine", True)
+    ada.delete(f"/jobs/{job_id}")
+    stopped = ada.get(f"/jobs/{job_id}/slices").json()["slices"]
+    assert stopped[:-1] == [each | {"state": "stopped"} for each in expected]
 
 
 @pytest.mark.parametrize("query", ["state=leased", "limit=0", "after=-1", "after=x", "limit=%00"])

@@ -6,6 +6,7 @@ import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 FRAME_NBYTES = 2**20
@@ -18,8 +19,9 @@ MOST_EMITTED = 1000
 """Events of one run."""
 TYPE = re.compile(r"[A-Za-z0-9_.:/-]{1,64}")
 """What a type of event may be: it stands on a line of its own."""
-PROGRESS_S = 0.1
-"""Least time between two reports of progress."""
+PROGRESS_S, BURST_S = 0.1, 1.0
+"""Time between two reports of progress on average, and for how long there may be more: what is said last before a
+function is silent for long is not the one that is left out."""
 
 Frame = dict[str, Any]
 
@@ -35,6 +37,22 @@ def encode(frame: Frame) -> bytes:
     """Return a frame as it travels."""
     text = json.dumps(frame).encode()
     return len(text).to_bytes(LENGTH_NBYTES, "big") + text
+
+
+class Pace:
+    """How often something may be sent: each so often on average, several at once after a while of nothing."""
+
+    def __init__(self, each_s: float, burst_s: float) -> None:
+        self._each_s, self._burst_s = each_s, burst_s
+        self._due = 0.0
+
+    def is_due(self) -> bool:
+        """Whether it may be now; counts it if so."""
+        now = monotonic()
+        if now < self._due:
+            return False
+        self._due = max(self._due, now - self._burst_s) + self._each_s
+        return True
 
 
 class Frames:

@@ -17,14 +17,21 @@ import traceback
 from collections.abc import Callable
 from math import isnan
 from pathlib import Path
-from time import monotonic
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from cloudify.compute.child.inside.arrays import UnfitError
-from cloudify.compute.child.inside.channel import MOST_EMITTED, PAYLOAD_NBYTES, PROGRESS_S, TYPE, Channel
+from cloudify.compute.child.inside.channel import (
+    BURST_S,
+    MOST_EMITTED,
+    PAYLOAD_NBYTES,
+    PROGRESS_S,
+    TYPE,
+    Channel,
+    Pace,
+)
 from cloudify.compute.child.inside.packing import File, Plain, pack, unpack
 from cloudify.compute.child.inside.rehearsal import rehearse
 from cloudify.compute.child.inside.returning import as_json, passed_on
@@ -46,7 +53,8 @@ class Runner:
         self._pid, self._folder, self._meter = os.getpid(), Path.cwd(), Meter()
         self._functions: dict[str, Callable[..., object]] = {}
         self._sources: set[str] = set()
-        self._run, self._emitted, self._told = 0, 0, 0.0
+        self._run, self._emitted = 0, 0
+        self._pace = Pace(PROGRESS_S, BURST_S)
         self._slice = ModuleType("cloudify.slice")
         self._slice.__dict__.update(number=1, total=1, progress=self.progress, emit=self.emit)
         sys.modules["cloudify.slice"] = self._slice
@@ -56,7 +64,7 @@ class Runner:
         """Do what the frames say until there are no more."""
         work = {"load": self._load, "run": self._call}
         for frame in self._channel.receive():
-            self._run, self._emitted, self._told = frame["run"], 0, 0.0
+            self._run, self._emitted = frame["run"], 0
             self._slice.__dict__.update(number=frame["number"], total=frame["total"])
             self._meter.begin()
             try:
@@ -77,8 +85,7 @@ class Runner:
             fraction = min(max(float(fraction), 0.0), 1.0)
             if isnan(fraction):
                 raise ValueError("progress takes a number from 0 to 1")
-        if self._run and monotonic() - self._told >= PROGRESS_S:
-            self._told = monotonic()
+        if self._run and self._pace.is_due():
             self._channel.send({"run": self._run, "op": "progress", "fraction": fraction})
 
     def emit(self, type: object, payload: object = None) -> None:  # noqa: A002  # the word of events
