@@ -176,7 +176,8 @@ def _(happening: SliceDone, job: Job) -> tuple[Job, tuple[Effect, ...]]:
         usage=job.usage + happening.usage,
         running_permille=job.running_permille - happening.permille,
     )
-    return _settle(done, (Say("slice-done", slice=happening.number),))
+    said = Say("slice-done", {"usage": happening.usage.to_json()}, slice=happening.number)
+    return _settle(done, (said,))
 
 
 @_after.register
@@ -188,7 +189,8 @@ def _(happening: SliceFailed, job: Job) -> tuple[Job, tuple[Effect, ...]]:
         running_permille=job.running_permille - happening.permille,
     )
     failure = happening.failure
-    said = Say("slice-failed", {"reason": failure.reason, "message": failure.message}, slice=happening.number)
+    why = {"reason": failure.reason, "message": failure.message, "usage": happening.usage.to_json()}
+    said = Say("slice-failed", why, slice=happening.number)
     if job.on_error == "stop":
         whole = replace(failure, message=f"slice {happening.number}: {failure.message}")
         return _fail(failed, whole, happening.at, (said,))

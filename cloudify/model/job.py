@@ -51,6 +51,19 @@ class Usage:
             self.nbytes_out + other.nbytes_out,
         )
 
+    def to_json(self) -> dict[str, float]:
+        """Return it under the names that it has outside.
+
+        >>> Usage(1.25, 10, 100, 7).to_json()
+        {'cpu_s': 1.25, 'peak_bytes': 10, 'bytes_in': 100, 'bytes_out': 7}
+        """
+        return {
+            "cpu_s": round(self.cpu_s, 6),
+            "peak_bytes": self.peak_nbytes,
+            "bytes_in": self.nbytes_in,
+            "bytes_out": self.nbytes_out,
+        }
+
 
 NOTHING_USED: Final = Usage()
 

@@ -139,14 +139,20 @@ def test_progress_goes_back_where_slices_are_added() -> None:
     assert job.progress == 20
 
 
-def test_usage_adds_up_and_its_peak_is_the_highest() -> None:
-    job, _ = live(
-        made(total=3), Began(at=1.0),
+def test_usage_adds_up_its_peak_is_the_highest_and_each_slice_says_its_own() -> None:
+    job, effects = live(
+        made(total=3, on_error="skip"), Began(at=1.0),
         done(1, usage=Usage(1.0, 50, 10, 1)), done(2, usage=Usage(2.0, 70, 10, 1), is_reused=True),
         SliceFailed(at=2.0, number=3, failure=WRONG, usage=Usage(0.5, 60, 10, 0)),
     )  # fmt: skip
 
     assert (job.usage, job.reused) == (Usage(3.5, 70, 30, 2), 1)
+    told = {say.slice: say.payload["usage"] for say in effects if isinstance(say, Say) and say.slice}
+    assert told == {
+        1: {"cpu_s": 1.0, "peak_bytes": 50, "bytes_in": 10, "bytes_out": 1},
+        2: {"cpu_s": 2.0, "peak_bytes": 70, "bytes_in": 10, "bytes_out": 1},
+        3: {"cpu_s": 0.5, "peak_bytes": 60, "bytes_in": 10, "bytes_out": 0},
+    }
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,6 @@ def status_info(job: Job, base: str, exception: dict[str, Any] | None = None) ->
     links = [link(at, "self"), link(at, "monitor"), link(f"{base}/jobs", "up")]
     if job.state == "successful":
         links.append(link(f"{at}/results", f"{REL}results"))
-    usage = job.usage
     said: dict[str, Any] = {
         "jobID": job.id,
         "id": job.id,
@@ -51,12 +50,7 @@ def status_info(job: Job, base: str, exception: dict[str, Any] | None = None) ->
         "updated": iso(job.updated if job.updated is not None else job.created),
         "open": job.is_open and not job.is_terminal,
         "slices": {"total": job.total, "done": job.done, "failed": job.failed, "reused": job.reused},
-        "usage": {
-            "cpu_s": round(usage.cpu_s, 6),
-            "peak_bytes": usage.peak_nbytes,
-            "bytes_in": usage.nbytes_in,
-            "bytes_out": usage.nbytes_out,
-        },
+        "usage": job.usage.to_json(),
         "isolation": job.isolation,
         "owner": job.owner,
         "links": links,

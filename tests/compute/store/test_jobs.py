@@ -61,7 +61,8 @@ def test_what_happens_is_written_with_its_events(store: Store, reopen: Callable[
     assert settle(store, first, second).done == 2
     after, effects = store.jobs.settle("j1", [third], boot="e1", at=103.0)
     assert (after.done, after.state, after.usage) == (3, "running", Usage(3.0, 30, 15, 15))
-    assert effects == (Say("slice-done", slice=3), Assemble())
+    used = {"cpu_s": 1.0, "peak_bytes": 30, "bytes_in": 5, "bytes_out": 5}
+    assert effects == (Say("slice-done", {"usage": used}, slice=3), Assemble())
     after, effects = store.jobs.happen("j1", Assembled(at=104.0, result=A))
     assert (after.state, after.finished, after.result) == ("successful", 104.0, A)
     assert effects == (Say("successful"),)
@@ -219,7 +220,7 @@ def test_what_a_function_says_is_kept_once(store: Store) -> None:
     events = store.events.after("j1", 2, 99)
     assert [(event.type, event.payload, event.slice, event.is_emitted) for event in events] == [
         ("found", '{"n": 0}', 1, True), ("found", '{"n": 1}', 1, True), ("found", '{"n": 2}', 1, True),
-        ("slice-done", "{}", 1, False),
+        ("slice-done", '{"usage":{"cpu_s":0.0,"peak_bytes":0,"bytes_in":0,"bytes_out":0}}', 1, False),
     ]  # fmt: skip
     numbers = [event.seq for event in store.events.after("j1", 0, 99)]
     assert numbers == sorted(set(numbers))

@@ -57,6 +57,7 @@ def test_a_stream_tells_all_in_order_and_ends(made: Made) -> None:
     said = stream(made.client("ada"), job_id)
     assert [event["type"] for event in said] == ["accepted", "started", *3 * ["slice-done"], "successful"]
     assert [event["slice"] for event in said] == [None, None, 1, 2, 3, None]
+    assert said[2]["payload"] == {"usage": {"cpu_s": 0.5, "peak_bytes": 1000, "bytes_in": 10, "bytes_out": 20}}
     assert all(event["job"] == job_id and event["time"].endswith("Z") for event in said)
     seqs = [event["seq"] for event in said]
     assert seqs == sorted(set(seqs))
