@@ -1,0 +1,1 @@
+"""What `map` is to mean, written a second time with xarray and numpy alone: cut, call the function, put together."""
