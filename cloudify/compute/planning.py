@@ -49,7 +49,8 @@ def make_plan(
     selected = select(opened, paths)
     _check_dims(request, selected)
     largest = max(selected.data, key=lambda name: selected.data[name].ndim)  # the first of those of equal rank
-    sizes = dict(zip(map(str, selected.data[largest].dims), _served(opened, selected, largest, settings), strict=True))
+    served = _served(opened, selected, largest, settings)
+    sizes = {dim: served[dim] for dim in map(str, selected.data[largest].dims)}
     rank = len(sizes)
     sizes |= {dim: selected.sizes[dim] for dim in request.chunks if dim not in sizes}
     sizes |= {dim: selected.sizes[dim] if size == WHOLE else size for dim, size in request.chunks.items()}
@@ -100,20 +101,24 @@ def _is_plain(variable: xr.Variable) -> bool:
     return True
 
 
-def _served(opened: Opened, selected: Selected, name: str, settings: Settings | None) -> tuple[int, ...]:
-    """Return the chunk on which a variable is served, also where it is too large to be."""
+def _served(opened: Opened, selected: Selected, name: str, settings: Settings | None) -> Mapping[str, int]:
+    """Return the chunk on which a variable is served, also where it is too large to be.
+
+    By dimension: texts are stored with one more, for their letters.
+    """
     own = settings or load_settings()
     path = selected.paths[name]
     source = opened.groups[f"/{path.rpartition('/')[0]}"].variables[name] if opened.stored else selected.data[name]
     wanted = dict(opened.entry.prepare.chunks)
     for most in (own.max_chunk_nbytes, maxsize):
         try:
-            return choose_grid(
+            grid = choose_grid(
                 path, source, _stored_itemsize(source),
                 stored=opened.stored, chunk_nbytes=own.chunk_nbytes, max_chunk_nbytes=most, wanted=wanted,
-            ).chunk  # fmt: skip
+            )  # fmt: skip
         except ChunkTooLargeError:
             continue
+        return dict(zip(map(str, source.dims), grid.chunk, strict=True))
     raise AssertionError  # nothing is too large for the second
 
 
