@@ -58,7 +58,8 @@ def carry(plan: Plan, opened: Opened, needed: Needed, wants: Callable[[str, xr.V
         if dim not in needed.taken:
             chosen.add(*source.ranges(dim, _axis(plan, axis), chosen))
     for name, variable in selected.coords.items():
-        if name in selected.listed and _fits(variable, plan, needed) and wants(name, variable):
+        is_own = name in needed.taken  # then the bounds of the source are not those of its values
+        if name in selected.listed and not is_own and _fits(variable, plan, needed) and wants(name, variable):
             chosen.add(*source.whole(name))
     for name, variable in selected.coords.items():
         beside = name not in selected.listed and name not in source.bounds

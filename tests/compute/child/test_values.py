@@ -2,9 +2,11 @@
 
 import json
 import re
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+import cftime
 import numpy as np
 import pytest
 import xarray as xr
@@ -36,7 +38,7 @@ class Odd:
         ((i for i in range(3)), "play() returned a generator; it may return"),
         ([Odd()], "the value that play() returned has no JSON: a Odd is no number, text, list or dict"),
         ({(1, 2): 3}, "has no JSON: keys must be str, int, float, bool or None"),
-        ([np.datetime64("2000-01-01")], "has no JSON: a date is no number"),
+        ([np.timedelta64(1, "D")], "has no JSON: a lapse of time is no number: divide it by one"),
         (10**5000, "has no JSON: Exceeds the limit"),
         ("a\ud800", "it is no JSON"),
         ("x" * 2**22, "as JSON it takes 4194306 bytes, and 2097152 are passed on: return an array or a file"),
@@ -66,6 +68,26 @@ class Odd:
 def test_what_cannot_be_passed_on_says_why(tmp_path: Path, returned: object, words: str) -> None:
     with pytest.raises(UnfitError, match=re.escape(words)):
         load(dump(passed_on(returned, "play", tmp_path)))  # type: ignore[arg-type]
+
+
+def test_dates_among_plain_values_become_texts(tmp_path: Path) -> None:
+    """As a date of a coordinate is what one writes beside a mean."""
+    returned = {
+        "numpy": np.datetime64("2005-01-16T12:00:00.000000000"),
+        "many": np.array(["2000-01-01", "NaT"], "M8[D]"),
+        "cftime": cftime.Datetime360Day(2000, 2, 30, 6),
+        "python": datetime(2000, 1, 1, tzinfo=UTC),
+    }
+    plain = passed_on(returned, "play", tmp_path)
+    assert isinstance(plain, Plain)
+    assert json.loads(plain.json) == {
+        "numpy": "2005-01-16T12:00:00.000000000",
+        "many": ["2000-01-01", None],
+        "cftime": "2000-02-30T06:00:00",
+        "python": "2000-01-01T00:00:00+00:00",
+    }
+    assert passed_on(np.datetime64("2000-01-01"), "play", tmp_path) == Plain('"2000-01-01"')
+    assert passed_on(date(2000, 1, 1), "play", tmp_path) == Plain('"2000-01-01"')
 
 
 def test_a_link_out_of_the_working_directory_is_no_file_in_it(tmp_path: Path) -> None:

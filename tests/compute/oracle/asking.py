@@ -11,7 +11,7 @@ from oracle.whole import Job, default_names
 ARRAYS: tuple[Callable[..., Any], ...] = (
     functions.same, functions.main, functions.nameless, functions.values, functions.turned, functions.alone,
     functions.counted, functions.first, functions.first_kept, functions.spread, functions.deepened, functions.both,
-    functions.added, functions.relabelled, functions.total,
+    functions.added, functions.relabelled, functions.flipped, functions.total,
 )  # fmt: skip
 """Functions that return arrays."""
 SIZES = (-1, 1, 2, 3, 5, 99)

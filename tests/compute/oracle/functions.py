@@ -93,6 +93,12 @@ def relabelled(block, name, dims, fails):
     return there.assign_coords(more | {"version": 7}).rename("relabelled")
 
 
+def flipped(block, name, dims, fails):
+    """Turn dimensions round, and their coordinates with them, but no bounds, which an array cannot have."""
+    fail(fails)
+    return block[name].isel(dict.fromkeys(dims, slice(None, None, -1)))
+
+
 def total(block, name, dims, fails):
     fail(fails)
     return block[name].count()

@@ -217,6 +217,20 @@ def test_coordinates_that_a_function_changes_or_makes_are_those_of_the_result(ru
     assert "height" not in out.variables
 
 
+def test_bounds_stay_away_from_a_coordinate_that_a_function_turned_round(run: Run, made: Made) -> None:
+    """An array cannot have bounds, which have a dimension more: those of the source would be those of other cells."""
+    edges = xr.DataArray([[0.0, 10.0], [10.0, 20.0], [20.0, 30.0]], dims=("y", "nv"))
+    ds = xr.Dataset({"v": (("t", "y"), np.arange(6.0).reshape(2, 3)), "edges": edges}, {"y": [5.0, 15.0, 25.0]})
+    ds["y"].attrs["bounds"] = "edges"
+    out = run(made(ds), lambda block: block["v"][:, ::-1], chunks={"t": 1})
+    np.testing.assert_array_equal(out.y, [25, 15, 5])
+    np.testing.assert_array_equal(out.v, [[2, 1, 0], [5, 4, 3]])
+    assert "edges" not in out.variables
+    assert "bounds" not in out.y.attrs
+    whole = run(made(ds), lambda block: block.isel(y=slice(None, None, -1)), chunks={"t": 1})
+    np.testing.assert_array_equal(whole.edges, edges[::-1])
+
+
 def test_a_coordinate_that_loses_its_dimension_has_one_element_a_slice(run: Run, made: Made) -> None:
     ds = xr.Dataset(
         {"v": (("t", "x"), np.arange(10.0).reshape(5, 2))}, {"t": np.arange(5), "age": ("t", [9, 8, 7, 6, 5])}
@@ -262,6 +276,16 @@ def test_values_of_every_type_come_back_as_they_were(run: Run, made: Made, kind:
         assert document["fill_value"] == 0
     if kind == "text":
         assert document["fill_value"] == ""
+
+
+def test_texts_that_a_file_keeps_letter_by_letter_are_cut_as_they_are_read(run: Run, tmp_path: Path) -> None:
+    """The array in the file has a dimension more than that of the block."""
+    names = np.array([b"Athens", b"Bremen", b"Cologne", b"Dresden"])
+    xr.Dataset({"name": ("station", names), "height": ("station", [1, 2, 3, 4])}).to_netcdf(tmp_path / "stations.nc")
+    opened = open_entry(Entry("stations", "netcdf", str(tmp_path / "stations.nc")), timeout_s=10)
+    out = run(opened, lambda block: block, chunks={"station": 3}, variables=["name"])
+    np.testing.assert_array_equal(out.name, names)
+    assert out["name"].encoding["chunks"] == (3,)
 
 
 def test_times_of_another_calendar_come_back_as_they_were(run: Run, made: Made) -> None:
