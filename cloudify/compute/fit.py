@@ -70,7 +70,10 @@ class Fitter:
 
     def _expect(self, kind: Kind, value: Returned) -> None:
         if kind != self._template.kind:
-            raise InvalidResultError(f"{kind_of(value)} came, where {_EXPECTED[self._template.kind]} was expected")
+            raise InvalidResultError(
+                f"{kind_of(value)} came, where {_EXPECTED[self._template.kind]} was expected, as all slices return the "
+                "same kind of result"
+            )
 
     def _fit_arrays(
         self, value: xr.Dataset | xr.DataArray | Array, number: int, block: xr.Dataset | None
@@ -157,10 +160,16 @@ class _Placement:
 
 
 def _check_digest(field: Field, values: Array) -> None:
-    if field.digest and digest_of(values) != field.digest:
+    if not field.digest or digest_of(values) == field.digest:
+        return
+    if [dim.name for dim in field.dims] == [field.name]:
         raise InvalidResultError(
-            "its values differ from those of the first slice; return what differs as a variable, not as a coordinate"
+            "its labels differ from those of the first slice, and a dimension has the same in all slices; choose chunks "
+            f"with which they are, e.g. -1, or drop them, .drop_vars({field.name!r})"
         )
+    raise InvalidResultError(
+        "its values differ from those of the first slice; return what differs as a variable, not as a coordinate"
+    )
 
 
 def _matched(shaped: Shaped, template: Template) -> list[tuple[Field, xr.Variable]]:

@@ -57,7 +57,7 @@ def check_sizes(template: Template, plan: AnyPlan, max_chunk_nbytes: int) -> Non
                 )
     named = next((name for name in sizes if name in layouts and layouts[name].dims != (name,)), None)
     if named is not None:
-        raise InvalidResultError(f"a variable is named {named!r} as a dimension is; give it another name")
+        raise InvalidResultError(f"a variable is named {named!r} as a dimension is; give it another name, .rename(...)")
 
 
 def _no_constant(name: str) -> None:

@@ -98,7 +98,8 @@ def _describe_objects(array: Array, what: str, parts: list[Array]) -> Spec:
         parts.append(np.array([t.days * _DAY_US + t.seconds * _SECOND_US + t.microseconds for t in since], "<i8"))
         return {"type": "dates", "shape": array.shape, **said}
     kinds = ", ".join(sorted({type(item).__name__ for item in items[:1000]})[:5])
-    raise UnfitError(f"{what} holds Python objects ({kinds}); numbers, booleans, texts and dates are passed on")
+    hint = "`.unstack()` it" if kinds == "tuple" else "convert it, e.g. by `.astype(str)`"
+    raise UnfitError(f"{what} holds Python objects ({kinds}); numbers, booleans, texts and dates are passed on: {hint}")
 
 
 def take_parts(spec: Spec, reader: Reader) -> list[Array]:

@@ -29,7 +29,7 @@ def passed_on(returned: object, entry: str, folder: Path) -> object:
         return returned
     if xr and isinstance(returned, xr.DataArray):
         return returned if returned.name is not None else returned.rename(entry)
-    if isinstance(returned, (str, int, float, list, tuple, dict, np.generic)):
+    if isinstance(returned, (str, int, float, list, tuple, dict, np.generic)) or hasattr(returned, "isoformat"):
         return Plain(as_json(returned, f"the value that {entry}() returned"))
     raise UnfitError(
         f"{entry}() returned a {type(returned).__qualname__:.100}; it may return an xarray Dataset or DataArray, "
@@ -51,8 +51,8 @@ def as_json(value: object, what: str) -> str:
     except ValueError as error:
         if "JSON compliant" in str(error):
             raise UnfitError(
-                f"{what} holds NaN or an infinite number, which JSON cannot say: put None or a text in its place, or "
-                "return a numpy array"
+                f"{what} holds NaN or an infinite number, which JSON cannot say: put None or a text in its place in a list "
+                "or dict, or return an xarray DataArray, which may hold it"
             ) from None
         raise UnfitError(f"{what} has no JSON: {error}") from None
     except (TypeError, RecursionError, OverflowError) as error:
@@ -61,6 +61,13 @@ def as_json(value: object, what: str) -> str:
 
 def _plain_of(value: Any) -> object:  # noqa: ANN401  # anything
     if isinstance(value, (np.generic, np.ndarray)) or (hasattr(value, "dims") and hasattr(value, "values")):
-        plain: object = np.asarray(value).tolist()
+        array = np.asarray(value)
+        if array.dtype.kind == "m":
+            raise TypeError("a lapse of time is no number: divide it by one, as by numpy.timedelta64(1, 'D')")
+        if array.dtype.kind == "M":
+            array = np.where(np.isnat(array), None, np.datetime_as_string(array).astype(object))
+        plain: object = array.tolist()
         return plain
+    if hasattr(value, "isoformat"):  # dates of Python, of pandas, of cftime
+        return value.isoformat()
     raise TypeError(f"a {type(value).__name__} is no number, text, list or dict")
