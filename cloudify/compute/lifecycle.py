@@ -194,7 +194,7 @@ def _(happening: SliceFailed, job: Job) -> tuple[Job, tuple[Effect, ...]]:
     if job.on_error == "stop":
         whole = replace(failure, message=f"slice {happening.number}: {failure.message}")
         return _fail(failed, whole, happening.at, (said,))
-    return _settle(failed, (said,))
+    return _settle(failed, (said,), failure)
 
 
 @_after.register
@@ -214,12 +214,23 @@ def _(happening: Dismissed, job: Job) -> tuple[Job, tuple[Effect, ...]]:
     return ended, (Say("dismissed"), Stop())
 
 
-def _settle(job: Job, effects: tuple[Effect, ...]) -> tuple[Job, tuple[Effect, ...]]:
-    """Have a job put together if nothing of it is left to do."""
+def _settle(job: Job, effects: tuple[Effect, ...], last: Failure | None = None) -> tuple[Job, tuple[Effect, ...]]:
+    """Have a job put together if nothing of it is left to do.
+
+    Parameters
+    ----------
+    last
+        Of the slice that failed just now: where all did, it tells why.
+    """
     if job.state != "running" or job.is_open or job.done + job.failed < job.total:
         return job, effects
     if job.total and not job.done:
-        all_failed = Failure("user-error", f"all {job.total} slices failed; the first failure is in its events")
+        why = f"all {job.total} slices failed"
+        all_failed = (
+            Failure("user-error", f"{why}; the first failure is in its events")
+            if last is None
+            else replace(last, message=f"{why}, the last with {last.message}")
+        )
         return _fail(job, all_failed, job.updated or 0.0, effects)
     return job, (*effects, Assemble())
 

@@ -79,7 +79,7 @@ def test_a_job_that_skips_all_its_slices_has_failed() -> None:
 
     assert job.state == "failed"
     assert job.failure is not None
-    assert "all 1 slices failed" in job.failure.message
+    assert job.failure == replace(WRONG, message=f"all 1 slices failed, the last with {WRONG.message}")
 
 
 def test_an_open_job_waits_for_more_until_it_is_closed() -> None:
