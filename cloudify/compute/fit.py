@@ -164,8 +164,8 @@ def _check_digest(field: Field, values: Array) -> None:
         return
     if [dim.name for dim in field.dims] == [field.name]:
         raise InvalidResultError(
-            "its labels differ from those of the first slice, and a dimension has the same in all slices; choose chunks "
-            f"with which they are, e.g. -1, or drop them, .drop_vars({field.name!r})"
+            "its labels differ from those of the first slice, and a dimension has the same in all slices; choose "
+            f"chunks with which they are, e.g. -1, or drop them, .drop_vars({field.name!r})"
         )
     raise InvalidResultError(
         "its values differ from those of the first slice; return what differs as a variable, not as a coordinate"

@@ -122,8 +122,8 @@ def _dims(name: str, variable: xr.Variable, plan: AnyPlan, number: int) -> list[
             raise InvalidResultError(f"{name!r} has no elements along {dim!r}")
         if extent is not None and size not in {extent, 1}:
             raise InvalidResultError(
-                f"{name!r} has {size} elements along {dim!r}, where the block has {extent}; keep all of them, reduce the "
-                f"dimension to one, or name it anew, .rename({{{dim!r}: ...}}), best with chunks {{{dim!r}: -1}}"
+                f"{name!r} has {size} elements along {dim!r}, where the block has {extent}; keep all of them, reduce "
+                f"the dimension to one, or name it anew, .rename({{{dim!r}: ...}}), best with chunks {{{dim!r}: -1}}"
             )
         found.append(Dim(dim, size=size) if extent is None else Dim(dim, dim, is_reduced=size != extent))
     return found

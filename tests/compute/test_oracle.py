@@ -2,7 +2,6 @@
 
 from itertools import count
 from pathlib import Path
-from typing import Any
 
 import pytest
 import xarray as xr

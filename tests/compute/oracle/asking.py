@@ -5,6 +5,7 @@ from typing import Any
 
 import xarray as xr
 from hypothesis import strategies as st
+
 from oracle import functions
 from oracle.whole import Job, default_names
 

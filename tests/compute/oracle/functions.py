@@ -56,7 +56,7 @@ def first(block, name, dims, fails):
 
 def first_kept(block, name, dims, fails):
     fail(fails)
-    return block[name].isel(dict.fromkeys(dims, [0]))
+    return block[name].isel({dim: [0] for dim in dims})
 
 
 def spread(block, name, dims, fails):
@@ -102,11 +102,6 @@ def flipped(block, name, dims, fails):
 def total(block, name, dims, fails):
     fail(fails)
     return block[name].count()
-
-
-def number(block, name, dims, fails):
-    fail(fails)
-    return int(block[name].count())
 
 
 def row(block, name, dims, fails):

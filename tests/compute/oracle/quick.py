@@ -1,6 +1,5 @@
 """What the engine does with its pieces, in one loop and one process: values are packed and stored as they are there."""
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path

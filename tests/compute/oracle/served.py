@@ -8,8 +8,7 @@ from typing import Any
 
 import xarray as xr
 import zarr
-from oracle import functions
-from oracle.datasets import Case, kept
+from pydantic import Field
 from xpublish.plugins import Plugin, hookimpl
 
 import cloudify
@@ -20,6 +19,8 @@ from cloudify.client.jobs import Job
 from cloudify.model.entry import Entry
 from cloudify.settings import Settings
 from cloudify.testing import running
+from oracle import functions
+from oracle.datasets import Case, kept
 
 SOURCES = Path(functions.__file__).read_text()
 
@@ -28,7 +29,7 @@ class Objects(Plugin):
     """Datasets in memory, by id."""
 
     name: str = "objects"
-    held: dict[str, Any] = {}
+    held: dict[str, Any] = Field(default_factory=dict)
 
     @hookimpl
     def get_datasets(self) -> list[str]:

@@ -106,7 +106,9 @@ def chosen(ds: xr.Dataset, names: list[str]) -> xr.Dataset:
     small = ds[names]
     beside = [str(_said(one, "bounds") or _said(one, "climatology")) for one in small.coords.variables.values()]
     beside += [str(_said(small.variables[name], "grid_mapping")) for name in names]
-    return small.assign_coords({name: ds.variables[name] for name in beside if name in ds.variables and name not in names})
+    return small.assign_coords(
+        {name: ds.variables[name] for name in beside if name in ds.variables and name not in names}
+    )
 
 
 def _said(variable: xr.Variable, key: str) -> Any:
@@ -116,14 +118,14 @@ def _said(variable: xr.Variable, key: str) -> Any:
 class _Assembled:
     def __init__(self, job: Job) -> None:
         self.job = job
-        self.outs = {number: self._dataset(number, out) for number, out in job.outs.items()}
+        self.outs = {number: self._dataset(out) for number, out in job.outs.items()}
         self.places = dict(job.places())
         self.first = min(self.outs)
         self.source = chosen(job.ds, job.names)
         self.reduced: dict[str, dict[str, str]] = {}
         """Variable -> dimension of the plan -> its name in the result."""
 
-    def _dataset(self, number: int, out: Any) -> xr.Dataset:
+    def _dataset(self, out: Any) -> xr.Dataset:
         if isinstance(out, np.ndarray):
             out = xr.DataArray(out, dims=list(self.job.chunks)[: self.job.rank])
         if isinstance(out, xr.DataArray):
@@ -134,14 +136,19 @@ class _Assembled:
     def all(self) -> dict[str, Expected]:
         first, job = self.outs[self.first], self.job
         found = {str(name): self._variable(str(name)) for name in first.data_vars}
-        kept = {dim for name, one in found.items() for dim in one.dims if dim in job.chunks and dim not in self.reduced[name]}
+        kept = {
+            dim
+            for name, one in found.items()
+            for dim in one.dims
+            if dim in job.chunks and dim not in self.reduced[name]
+        }
         for name, one in found.items():
             for dim in self.reduced[name]:
                 if dim in kept and one.values.shape[one.dims.index(dim)] != job.sizes[dim]:
                     self.reduced[name][dim] = f"{dim}_slice"
             one.dims = tuple(self.reduced[name].get(dim, dim) for dim in one.dims)
         fresh = {dim: size for dim, size in first.sizes.items() if dim not in job.chunks}
-        for name, coord in first.coords.items():
+        for name in first.coords:
             if str(name) not in found and self._is_changed(str(name)) and not self._is_told(str(name), kept):
                 found[str(name)] = self._coordinate(str(name), kept)
         self._from_source(found, kept, fresh)
@@ -160,7 +167,7 @@ class _Assembled:
         self.reduced[name] = {dim: dim for dim in gone}
         return self._placed(name, _inserted([str(d) for d in first.dims], gone, list(job.chunks)), gone)
 
-    def _placed(self, name: str, dims: list[str], gone: list[str], attrs: Any = None) -> Expected:
+    def _placed(self, name: str, dims: list[str], gone: list[str]) -> Expected:
         """Put the parts of all slices to their places."""
         job, first = self.job, self.outs[self.first][name].variable
         shape, chunks = [], []
@@ -183,10 +190,11 @@ class _Assembled:
                 if dim in job.chunks and dim not in gone
             }
             at = tuple(
-                slice(None) if dim not in job.chunks else place[dim] if dim in gone else slice(*inner[dim]) for dim in dims
+                slice(None) if dim not in job.chunks else place[dim] if dim in gone else slice(*inner[dim])
+                for dim in dims
             )
             part = variable.isel(trim).transpose(*dims)
-            whole[at] = part.isel({dim: 0 for dim in gone}).values
+            whole[at] = part.isel(dict.fromkeys(gone, 0)).values
         return Expected(tuple(dims), whole, tuple(chunks), dict(first.attrs))
 
     def _is_told(self, name: str, kept: set[str]) -> bool:
@@ -267,6 +275,6 @@ def _fill(variable: xr.Variable) -> tuple[Any, Any]:
         return np.nan, dtype
     if dtype.kind in "mM":
         return np.array("NaT", dtype), dtype
-    if dtype.kind in "OUST":
+    if dtype.kind in "OUT":
         return "", object
-    return 0, dtype
+    return np.zeros((), dtype), dtype

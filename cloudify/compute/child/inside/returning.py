@@ -51,8 +51,8 @@ def as_json(value: object, what: str) -> str:
     except ValueError as error:
         if "JSON compliant" in str(error):
             raise UnfitError(
-                f"{what} holds NaN or an infinite number, which JSON cannot say: put None or a text in its place in a list "
-                "or dict, or return an xarray DataArray, which may hold it"
+                f"{what} holds NaN or an infinite number, which JSON cannot say: put None or a text in its place in a "
+                "list or dict, or return an xarray DataArray, which may hold it"
             ) from None
         raise UnfitError(f"{what} has no JSON: {error}") from None
     except (TypeError, RecursionError, OverflowError) as error:
@@ -65,7 +65,7 @@ def _plain_of(value: Any) -> object:  # noqa: ANN401  # anything
         if array.dtype.kind == "m":
             raise TypeError("a lapse of time is no number: divide it by one, as by numpy.timedelta64(1, 'D')")
         if array.dtype.kind == "M":
-            array = np.where(np.isnat(array), None, np.datetime_as_string(array).astype(object))
+            array = np.where(np.isnat(array), np.array(None), np.datetime_as_string(array).astype(object))
         plain: object = array.tolist()
         return plain
     if hasattr(value, "isoformat"):  # dates of Python, of pandas, of cftime
