@@ -163,7 +163,10 @@ class Hearing:
             if getattr(error, "has_no_room", False):
                 self._wait_for_room(done.job_id, flight, Failure("no-room", "there is no room for the result"))
             return
-        log.error("a result cannot be put together", extra={"job": done.job_id}, exc_info=error)
+        if isinstance(error, CloudifyError):  # its owner is told
+            log.info("a result cannot be put together", extra={"job": done.job_id, "why": str(error)})
+        else:
+            log.error("a result cannot be put together", extra={"job": done.job_id}, exc_info=error)
         self._ledger.add(done.job_id, Broken(at=time(), failure=_of_result(error)))
 
 
