@@ -31,7 +31,7 @@ def small(effort: Effort) -> Outcome:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="cloudify-bench-")))
         store, root = SMALL.write(folder), folder / "root"
         peers, contents = _stored(stack, store, SMALL, root)
-        peers[UNKEPT] = stack.enter_context(serve(store, "chunk_cache_nbytes: 0"))
+        peers[UNKEPT] = stack.enter_context(serve(store, settings={"chunk_cache_nbytes": 0}))
         peers[CONSTANT] = stack.enter_context(constant(root / SMALL.paths()[0].lstrip("/")))
         peers[FILE_RESPONSE] = stack.enter_context(files(root))
         peers[REST] = stack.enter_context(host(str(store)))
