@@ -8,6 +8,7 @@ from cloudify.compute.store import schema
 from cloudify.compute.store.database import Database
 from cloudify.compute.store.dialect import LARGEST
 from cloudify.compute.store.packing import unpack
+from cloudify.compute.store.pages import AT_ONCE_NCHARS, ROWS, fitting
 from cloudify.compute.store.ranges import read_ranges
 from cloudify.compute.store.records import SliceLog, SliceRange, SliceState
 from cloudify.compute.store.rows import serial_of
@@ -48,8 +49,13 @@ class Outputs:
             total = connection.execute(found).scalar_one()
             return read_ranges(connection, serial, total, state, _clamped(after), limit)
 
-    def values(self, job_id: str, first: int, limit: int) -> list[tuple[int, str]]:
-        """Return plain values, JSON each, of at most `limit` slices from number `first` on."""
+    def values(
+        self, job_id: str, first: int, limit: int, most_nchars: int = AT_ONCE_NCHARS
+    ) -> list[tuple[int, str]]:
+        """Return plain values, JSON each, of at most `limit` slices from number `first` on.
+
+        They are fewer where they have more than `most_nchars` characters: none means that there are no more.
+        """
         table = schema.slice_values
         with self._database.reading() as connection:
             found = (
@@ -58,7 +64,8 @@ class Outputs:
                 .order_by(table.c.number)
                 .limit(limit)
             )
-            return [(row.number, row.value) for row in connection.execute(found)]
+            with connection.execution_options(yield_per=ROWS).execute(found) as rows:
+                return [(row.number, row.value) for row in fitting(rows, lambda row: len(row.value), most_nchars)]
 
     def pieces(self, job_id: str) -> Iterator[Piece]:
         """Yield all pieces in the order of slices, then of keys; of those that are settled by now."""

@@ -5,17 +5,18 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing
 from functools import partial
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from cloudify.errors import BadOptionError, UnknownJobError
 from cloudify.http.heads import HEAD
-from cloudify.http.ogc.desk import Desk, checked_id, json_answer, owner_with
+from cloudify.http.ogc.desk import Desk, checked_id, owner_with
 from cloudify.http.ogc.feeds import Feeds, is_last
-from cloudify.http.ogc.links import iso
+from cloudify.http.ogc.links import JSON, iso
 from cloudify.http.ogc.query import page_links, whole
+from cloudify.http.ogc.streams import gathered
 
 if TYPE_CHECKING:
     from cloudify.compute.store.records import Event
@@ -24,7 +25,8 @@ STREAM: Final = "text/event-stream"
 HEARTBEAT_S: Final = 10.0
 LONGEST_S: Final = 900.0
 """After which a stream ends: who goes on listening shows their token again, which may have been revoked."""
-AT_ONCE: Final = 256
+AT_ONCE, AT_ONCE_NCHARS = 256, 2**18
+"""Events, and characters of their payloads, that are held at once for one who listens."""
 DEFAULT_LIMIT, MOST_EVENTS = 100, 1000
 HEADERS: Final = {"x-accel-buffering": "no"}  # a proxy that waits for more would hold events back
 _BREAKS: Final = str.maketrans({"\r": " ", "\n": " ", "\0": " "})
@@ -60,10 +62,16 @@ class EventHandlers:
         desk, query = self._desk, request.query_params
         after = whole(query, "after", 0)
         limit = whole(query, "limit", DEFAULT_LIMIT, least=1, most=MOST_EVENTS)
-        events = await desk.do(lambda: desk.compute.store.events.after(job_id, after, limit))
-        following = str(events[-1].seq) if len(events) == limit and not is_last(events[-1]) else None
-        links = page_links(f"{desk.base(request)}/jobs/{job_id}/events", query, following)
-        return json_answer({"events": [event_info(event) for event in events], "links": links})
+        at = f"{desk.base(request)}/jobs/{job_id}/events"
+
+        def write() -> str:
+            read = desk.compute.store.events.after
+            events = read(job_id, after, limit)
+            goes_on = events and not is_last(events[-1]) and read(job_id, events[-1].seq, 1)
+            links = page_links(at, query, str(events[-1].seq) if goes_on else None)
+            return f'{{"events":[{",".join(map(event_json, events))}],"links":{json.dumps(links)}}}'
+
+        return Response(await desk.do(write), media_type=JSON)
 
     async def _place(self, job_id: str, last: int) -> tuple[int, bool]:
         """Return after which event a stream begins, and whether that is the end; none of its own: from the start on."""
@@ -80,33 +88,28 @@ class EventHandlers:
         try:
             async with aclosing(self._feeds.follow(job_id, after, HEARTBEAT_S)) as followed:
                 async for events in followed:
-                    yield "".join(map(as_event, events)) or ":\n\n"
+                    for piece in gathered(map(as_event, events) if events else (":\n\n",)):
+                        yield piece
                     if monotonic() > until:
                         return
         except UnknownJobError:  # it was removed meanwhile
             return
 
     async def _read(self, job_id: str, after: int) -> "list[Event]":
-        return await self._desk.work(partial(self._desk.compute.store.events.after, job_id, after, AT_ONCE))
+        read = self._desk.compute.store.events.after
+        return await self._desk.work(partial(read, job_id, after, AT_ONCE, AT_ONCE_NCHARS))
 
 
-def event_info(event: "Event") -> dict[str, Any]:
-    """Return an event as a document."""
-    said: dict[str, Any] = {
-        "seq": event.seq,
-        "time": iso(event.time),
-        "job": event.job,
-        "slice": event.slice,
-        "type": event.type,
-        "payload": json.loads(event.payload),
-    }
-    return said | ({"emitted": True} if event.is_emitted else {})
+def event_json(event: "Event") -> str:
+    """Return an event as JSON without a line break; its payload is that by itself."""
+    said = {"seq": event.seq, "time": iso(event.time), "job": event.job, "slice": event.slice, "type": event.type}
+    emitted = ',"emitted":true' if event.is_emitted else ""
+    return f'{json.dumps(said, separators=(",", ":"))[:-1]},"payload":{event.payload}{emitted}}}'
 
 
 def as_event(event: "Event") -> str:
     """Return an event as a stream has it; whatever a function calls its own stays in its line."""
-    data = json.dumps(event_info(event), separators=(",", ":"))
-    return f"id: {event.seq}\nevent: {event.type.translate(_BREAKS)}\ndata: {data}\n\n"
+    return f"id: {event.seq}\nevent: {event.type.translate(_BREAKS)}\ndata: {event_json(event)}\n\n"
 
 
 def _last_id(request: Request) -> int:

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     Read = Callable[[str, int], Awaitable[list[Event]]]
 
-KEPT: Final = 256
-"""Events that the reader of a job holds for those who listen."""
+KEPT, KEPT_NCHARS = 256, 2**21
+"""Events, and characters of their payloads, that the reader of a job holds for those who listen."""
 SOON_S, LATE_S = 0.05, 0.5
 """How often the store is looked at: soon where something happens, later where nothing does."""
 
@@ -81,6 +81,8 @@ class _Feed:
         self._since = self._last = after
         """What is held are all events after the one number, up to the other."""
         self._held: deque[Event] = deque()
+        self._nchars = 0
+        """Of their payloads."""
         self._news = asyncio.Event()
         self._failure: UnknownJobError | None = None
         self._has_ended = False
@@ -140,8 +142,10 @@ class _Feed:
     def _take(self, events: "list[Event]") -> None:
         self._held.extend(events)
         self._last = events[-1].seq
-        while len(self._held) > KEPT:
-            self._since = self._held.popleft().seq
+        self._nchars += sum(len(event.payload) for event in events)
+        while len(self._held) > KEPT or self._nchars > KEPT_NCHARS:
+            oldest = self._held.popleft()
+            self._since, self._nchars = oldest.seq, self._nchars - len(oldest.payload)
 
 
 def is_last(event: "Event") -> bool:

@@ -102,7 +102,7 @@ class ResultHandlers:
         store, number = self._desk.compute.store, 1
         while number <= record.job.total:
             found = dict(store.jobs.values(record.job.id, number, AT_ONCE))
-            last = max(found) if len(found) == AT_ONCE else record.job.total
+            last = max(found) if found else record.job.total
             yield [found.get(n, "null") for n in range(number, last + 1)]
             number = last + 1
 

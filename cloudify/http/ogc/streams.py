@@ -1,6 +1,6 @@
 """Long answers, written piece by piece while they are read from the store."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from typing import Final
 
 from starlette.responses import StreamingResponse
@@ -17,18 +17,18 @@ async def stream(work: Offload, pieces: Iterator[str], media_type: str) -> Strea
     What fails with the first of them is raised here, so that it is answered as what it is; later, the connection is cut
     by raising: better than an answer that looks whole.
     """
-    gathered = _gathered(pieces)
-    first = await work(lambda: next(gathered, ""))
+    fewer = gathered(pieces)
+    first = await work(lambda: next(fewer, ""))
 
     async def rest() -> AsyncIterator[str]:
         yield first
-        while piece := await work(lambda: next(gathered, "")):
+        while piece := await work(lambda: next(fewer, "")):
             yield piece
 
     return StreamingResponse(rest(), media_type=media_type)
 
 
-def _gathered(pieces: Iterator[str]) -> Iterator[str]:
+def gathered(pieces: Iterable[str]) -> Iterator[str]:
     """Join pieces to fewer and larger ones."""
     held, nchars = [], 0
     for piece in pieces:

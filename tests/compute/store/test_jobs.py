@@ -178,6 +178,9 @@ def test_values_pieces_and_logs_are_read_in_order(store: Store) -> None:
     settle(store, done(2, value='"zwei"', pieces=(Piece("a/c/1", A, 1),)), done(4, log="x", log_is_cut=True))
     assert store.jobs.values("j1", 1, 2) == [(1, "null"), (2, '"zwei"')]
     assert store.jobs.values("j1", 3, 2) == [(3, "[3]")]
+    assert store.jobs.values("j1", 1, 9, 9) == [(1, "null")]
+    assert store.jobs.values("j1", 1, 9, 1) == [(1, "null")]  # one at least, however long it is
+    assert [event.seq for event in store.events.after("j1", 0, 9, 3)] == [1]
     assert [piece.key for piece in store.jobs.pieces("j1")] == ["B/c/0", "a/c/0", "b/c/0", "a/c/1"]
     assert [log.slice for log in store.jobs.log("j1", limit=2)] == [1, 3]
     assert store.jobs.log("j1", after=3, limit=2) == [SliceLog(4, 1, "x", is_cut=True)]

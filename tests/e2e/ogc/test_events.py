@@ -12,7 +12,8 @@ import pytest
 
 from cloudify.http.ogc import events as module
 from cloudify.http.ogc.feeds import KEPT
-from cloudify.model.outcome import Outcome
+from cloudify.http.ogc.streams import gathered
+from cloudify.model.outcome import Emitted, Outcome
 from ogc.made import URN, Made, problem, submit
 
 LISTENERS = 200
@@ -157,6 +158,42 @@ def test_more_events_than_are_held_are_told_to_who_comes_late(own: Made) -> None
         thread.join(20)
     assert [event["seq"] for event in early] == [event["seq"] for event in late]
     assert len(early) == count + 3
+
+
+def test_large_events_are_told_in_parts_that_are_small(own: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    """12 MB: neither a page nor what is held for a listener, who may never read it, has all of that."""
+    ada, job_id = own.client("ada"), submit(own.client("ada"), data=[1])
+    own.begin(job_id)
+    own.store.jobs.lease(job_id, [(1, 1)], "by-hand")
+    text = json.dumps("x" * 60_000)
+    own.store.jobs.emit(job_id, 1, 1, [Emitted(index, 1.0, "big", text) for index in range(200)])
+    own.store.jobs.settle(job_id, [Outcome(1, 1, value="1")], boot="by-hand", at=1.0)
+    own.end(job_id)
+    seen, page, sizes = [], f"/jobs/{job_id}/events?f=json&limit=1000", []
+    while page:
+        answer = ada.get(page)
+        seen += answer.json()["events"]
+        sizes.append(len(answer.content))
+        page = next((link["href"] for link in answer.json()["links"] if link["rel"] == "next"), "")
+    assert [event["type"] for event in seen] == ["accepted", "started", *200 * ["big"], "slice-done", "successful"]
+    assert max(sizes) < 5e6
+    real, read = own.store.events.after, []
+
+    def recorded(*given: Any) -> Any:
+        found = real(*given)
+        read.append(sum(len(event.payload) for event in found))
+        return found
+
+    monkeypatch.setattr(own.store.events, "after", recorded)
+    assert stream(ada, job_id) == seen
+    assert max(read) <= 300_000
+
+
+def test_what_is_sent_at_once_is_a_few_events_however_many_there_are() -> None:
+    pieces = ["x" * 60_000] * 50
+    sent = list(gathered(iter(pieces)))
+    assert "".join(sent) == "".join(pieces)
+    assert max(map(len, sent)) <= 2 * 2**16
 
 
 def test_200_listeners_hold_no_threads_and_keep_nobody_waiting(own: Made) -> None:

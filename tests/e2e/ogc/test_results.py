@@ -203,3 +203,18 @@ def test_a_failure_is_answered_as_what_it_is(made: Made, reason: Any, status: in
     assert problem(refused) == (status, f"{URN}{reason}")
     assert refused.json()["detail"].endswith("so it was")
     assert refused.json()["job"] == f"{made.url}/ogc-api/jobs/{job_id}"
+
+
+def test_many_large_values_come_whole_and_in_order(own: Made) -> None:
+    """More than are read at once, of which one slice failed."""
+    ada = own.client("ada")
+    job_id = submit(ada, data=list(range(12)), on_error="skip")
+    own.begin(job_id)
+    for number in range(1, 13):
+        if number in {5, 12}:
+            own.fail(job_id, number)
+        else:
+            own.done(job_id, number, json.dumps(str(number) * 1_000_000))
+    own.end(job_id)
+    expected = [None if number in {5, 12} else str(number) * 1_000_000 for number in range(1, 13)]
+    assert ada.get(f"/jobs/{job_id}/results").json() == {"result": expected}
