@@ -20,6 +20,7 @@
     │   └── JobDismissedError
     ├── MalformedBodyError            a body that is not what it says to be
     ├── UnsupportedError              a form in which nothing is taken
+    │   ├── EncodedBodyError          a body that is compressed
     │   └── UnsupportedBodyError
     ├── MangledKeyError               a key that was cut at its question mark
     ├── SourceError                   what we read from failed
@@ -98,7 +99,7 @@ A class has a stable ``code`` (the end of a problem's ``type``) and a message th
 The HTTP status is looked up by family in :mod:`cloudify.http.problems`.
 """
 
-from cloudify.errors.bodies import MalformedBodyError, UnsupportedBodyError
+from cloudify.errors.bodies import EncodedBodyError, MalformedBodyError, UnsupportedBodyError
 from cloudify.errors.busy import (
     ClusterUnavailableError,
     DeadlineError,
@@ -219,6 +220,7 @@ __all__ = [
     "DrawingBusyError",
     "DrawingFailedError",
     "DrawingTooSlowError",
+    "EncodedBodyError",
     "ForbiddenError",
     "GoneError",
     "IdempotencyConflictError",

@@ -20,7 +20,17 @@ class UnsupportedBodyError(UnsupportedError):
 
     def __init__(self, given: str) -> None:
         super().__init__(
-            f"a body of the type {quote(given)} is not taken here; send JSON, as 'Content-Type: application/json'"
-            if given
-            else "the body has no type; send JSON, as 'Content-Type: application/json'"
+            (f"a body of the type {quote(given)} is not taken here" if given else "the body has no type")
+            + "; send JSON in UTF-8, as 'Content-Type: application/json'"
+        )
+
+
+class EncodedBodyError(UnsupportedError):
+    """A body that is compressed."""
+
+    code = "encoded-body"
+
+    def __init__(self, given: str) -> None:
+        super().__init__(
+            f"a body with 'Content-Encoding: {given[:40]}' is not taken here; send the JSON itself, without one"
         )

@@ -16,7 +16,7 @@ from cloudify.http.ogc.jobs import JobHandlers
 from cloudify.http.ogc.log import LogHandlers
 from cloudify.http.ogc.public import PublicHandlers
 from cloudify.http.ogc.results import ResultHandlers
-from cloudify.http.ogc.routes import OpenRoute, add, add_open
+from cloudify.http.ogc.routes import add, add_open
 from cloudify.http.ogc.slices import SliceHandlers
 from cloudify.http.ogc.workers import WorkerHandlers
 from cloudify.settings import Settings, load_settings
@@ -67,6 +67,7 @@ class OgcPlugin(Plugin):
         router = APIRouter(tags=["processes"])
         public, workers = PublicHandlers(desk), WorkerHandlers(desk)
         add_open(router, f"{PATH}/", GET=public.landing)
+        add_open(router, PATH, is_shown=False, GET=public.landing)
         add_open(router, f"{PATH}/conformance", GET=public.conformance)
         add_open(router, f"{PATH}/processes", GET=public.list_processes, POST=DeployHandlers(desk).deploy)
         add_open(router, f"{PATH}/processes/{{process_id}}", GET=public.process)
@@ -74,7 +75,6 @@ class OgcPlugin(Plugin):
         add(router, f"{PATH}/pools/{{pool_id}}", GET=workers.pool)
         add(router, f"{PATH}/isolation", GET=workers.isolation)
         _add_jobs(router, desk)
-        router.add_api_route(PATH, public.landing, include_in_schema=False, route_class_override=OpenRoute)
         return router
 
 

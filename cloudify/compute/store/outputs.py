@@ -49,9 +49,7 @@ class Outputs:
             total = connection.execute(found).scalar_one()
             return read_ranges(connection, serial, total, state, _clamped(after), limit)
 
-    def values(
-        self, job_id: str, first: int, limit: int, most_nchars: int = AT_ONCE_NCHARS
-    ) -> list[tuple[int, str]]:
+    def values(self, job_id: str, first: int, limit: int, most_nchars: int = AT_ONCE_NCHARS) -> list[tuple[int, str]]:
         """Return plain values, JSON each, of at most `limit` slices from number `first` on.
 
         They are fewer where they have more than `most_nchars` characters: none means that there are no more.

@@ -2,13 +2,16 @@
 
 import json
 import re
+from collections import Counter
 from typing import Any, Final, NoReturn
 
 from starlette.requests import ClientDisconnect, Request
 
-from cloudify.errors import BodyTooLargeError, MalformedBodyError, UnsupportedBodyError
+from cloudify.errors import BodyTooLargeError, EncodedBodyError, MalformedBodyError, UnsupportedBodyError
 
 _JSON: Final = re.compile(r"application/(?:[\w.!#$&^-]+\+)?json", re.IGNORECASE)
+_CHARSET: Final = re.compile(r';\s*charset\s*=\s*"?([^";\s]*)', re.IGNORECASE)
+_UTF8: Final = frozenset({"utf-8", "utf8", "us-ascii"})
 
 
 async def read_object(request: Request, limit_nbytes: int, *, may_be_empty: bool = False) -> dict[str, Any]:
@@ -23,23 +26,38 @@ async def read_object(request: Request, limit_nbytes: int, *, may_be_empty: bool
     ------
     UnsupportedBodyError
         If it says that it is something else.
+    EncodedBodyError
+        If it is compressed: how much that becomes, nobody says.
     BodyTooLargeError
         If it is above the limit.
     MalformedBodyError
         If it is no JSON object.
     """
     given = request.headers.get("content-type", "")
-    is_json = _JSON.fullmatch(given.partition(";")[0].strip()) is not None
-    if not is_json and not (may_be_empty and not given):
+    if not is_json(given) and not (may_be_empty and not given):
         raise UnsupportedBodyError(given)
+    encoding = request.headers.get("content-encoding", "").strip()
+    if encoding.lower() not in {"", "identity"}:
+        raise EncodedBodyError(encoding)
     data = await _read(request, limit_nbytes)
     if not data and may_be_empty:
         return {}
     return parse_object(data)
 
 
+def is_json(media_type: str) -> bool:
+    """Whether a Content-Type is JSON in UTF-8.
+
+    >>> is_json('Application/geo+json; charset="UTF-8"'), is_json("application/json; charset=utf-16")
+    (True, False)
+    """
+    charset = _CHARSET.search(media_type)
+    is_other = charset is not None and charset[1].lower() not in _UTF8
+    return not is_other and _JSON.fullmatch(media_type.partition(";")[0].strip()) is not None
+
+
 def parse_object(data: bytes) -> dict[str, Any]:
-    """Return a JSON object; NaN and infinities are none.
+    """Return a JSON object; NaN and infinities are none, and no member is there twice.
 
     Raises
     ------
@@ -47,7 +65,8 @@ def parse_object(data: bytes) -> dict[str, Any]:
         Saying why it is none.
     """
     try:
-        value = json.loads(data.decode("utf-8"), parse_constant=_refuse, parse_float=_finite)
+        text = data.decode("utf-8")
+        value = json.loads(text, parse_constant=_refuse, parse_float=_finite, object_pairs_hook=_members)
     except RecursionError:
         raise MalformedBodyError("it is nested too deep") from None
     except UnicodeDecodeError as error:
@@ -72,6 +91,15 @@ async def _read(request: Request, limit_nbytes: int) -> bytes:
     except ClientDisconnect:
         raise MalformedBodyError("the connection was lost before its end") from None
     return b"".join(parts)
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the members of an object; which of two of one name is meant, nobody knows."""
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        twice = next(name for name, count in Counter(name for name, _ in pairs).items() if count > 1)
+        raise ValueError(f"the member {twice[:80]!r} is there twice in an object; send it once")
+    return members
 
 
 def _refuse(text: str) -> NoReturn:

@@ -15,7 +15,7 @@ from cloudify.http.heads import HEAD
 from cloudify.http.ogc.desk import Desk, checked_id, owner_with
 from cloudify.http.ogc.feeds import Feeds, is_last
 from cloudify.http.ogc.links import JSON, iso
-from cloudify.http.ogc.query import page_links, whole
+from cloudify.http.ogc.query import page_links, single, whole
 from cloudify.http.ogc.streams import gathered
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class EventHandlers:
         """  # noqa: D205  # shown as one paragraph in the API docs
         owner, desk, query = owner_with("compute"), self._desk, request.query_params
         checked_id(job_id)
-        form = query.get("f", "")
+        form = single(query, "f")
         if form not in {"", "json"}:
             raise BadOptionError(f"f={form[:40]!r}: expected json, or nothing for a stream")
         await desk.do(lambda: desk.compute.jobs.record(owner, job_id))

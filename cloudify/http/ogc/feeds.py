@@ -7,7 +7,7 @@ slowly, reads the store by itself: nothing is lost, and nobody waits for anybody
 import asyncio
 from collections import deque
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from cloudify.errors import BusyError, UnknownJobError
 from cloudify.model.job import TERMINAL

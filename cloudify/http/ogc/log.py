@@ -10,7 +10,7 @@ from starlette.responses import Response
 from cloudify.errors import BadOptionError
 from cloudify.http.ogc.desk import Desk, checked_id, owner_with
 from cloudify.http.ogc.links import JSON
-from cloudify.http.ogc.query import whole
+from cloudify.http.ogc.query import single, whole
 from cloudify.http.ogc.streams import stream
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class LogHandlers:
         """What the function printed, of all slices or of one, `slice`; `f` is text or json."""
         owner, desk, query = owner_with("compute"), self._desk, request.query_params
         checked_id(job_id)
-        form = query.get("f") or "text"
+        form = single(query, "f") or "text"
         if form not in {"text", "json"}:
             raise BadOptionError(f"f={form[:40]!r}: expected text or json")
         number = whole(query, "slice", 0, least=1) or None

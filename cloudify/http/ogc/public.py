@@ -15,7 +15,7 @@ from cloudify.http.ogc.processes import (
     map_description,
     map_summary,
 )
-from cloudify.http.ogc.query import DEFAULT_LIMIT, MOST, page_links, whole
+from cloudify.http.ogc.query import DEFAULT_LIMIT, MOST, page_links, single, whole
 from cloudify.model.entry import is_valid_id
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class PublicHandlers:
         """What can be executed, in the order of ids, `map` first. The link `next` leads on."""
         desk, query = self._desk, request.query_params
         limit = whole(query, "limit", DEFAULT_LIMIT, least=1, most=MOST)
-        after = query.get("after", "")
+        after = single(query, "after")
         base = desk.base(request)
         deployed = [process for process in await desk.do(self._deployed) if not after or process.id > after]
         listed: list[dict[str, Any]] = [] if after else [map_summary(base)]

@@ -22,6 +22,20 @@ _TIME = re.compile(
 )
 
 
+def single(query: QueryParams, name: str) -> str:
+    """Return the value of a parameter that can be there once; `""` where it is not.
+
+    Raises
+    ------
+    BadOptionError
+        If it is there more than once.
+    """
+    given = query.getlist(name)
+    if len(given) > 1:
+        raise BadOptionError(f"{name} is given {len(given)} times; give it once")
+    return given[0] if given else ""
+
+
 def whole(query: QueryParams, name: str, default: int, *, least: int = 0, most: int | None = None) -> int:
     """Return a whole number of a query; one above `most` is that, as OGC API has it.
 
@@ -30,8 +44,8 @@ def whole(query: QueryParams, name: str, default: int, *, least: int = 0, most: 
     BadOptionError
         If it is none, or less than `least`.
     """
-    text = query.get(name)
-    if text is None or text == "":
+    text = single(query, name)
+    if not text:
         return default
     if not (text.isascii() and text.isdigit() and len(text) <= 18) or int(text) < least:  # noqa: PLR2004  # 64 bits
         raise BadOptionError(f"{name}={text[:40]!r}: expected a whole number from {least} on")
@@ -87,16 +101,16 @@ def read_wanted(query: QueryParams) -> Wanted:
     if unknown is not None:
         raise BadOptionError(f"status={unknown[:40]!r}: expected some of {', '.join(STATES)}")
     filters: dict[str, Any] = {"states": states, "processes": _several(query, "processID")}
-    if when := query.get("datetime"):
+    if when := single(query, "datetime"):
         filters["created_from"], filters["created_to"] = read_interval(when)
     for name, of_store in (("minDuration", "min_duration_s"), ("maxDuration", "max_duration_s")):
-        if query.get(name):
+        if single(query, name):
             filters[of_store] = float(whole(query, name, 0))
     types = _several(query, "type")
     return Wanted(
         filters,
         limit=whole(query, "limit", DEFAULT_LIMIT, least=1, most=MOST),
-        after=query.get("after") or None,
+        after=single(query, "after") or None,
         is_none=bool(types) and "process" not in types,
     )
 

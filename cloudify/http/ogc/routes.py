@@ -16,7 +16,8 @@ from cloudify.http.heads import Heads
 from cloudify.http.problems import not_allowed
 from cloudify.http.routing import ProblemRoute, PublicRoute
 
-METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+ASKED = "cloudify.asked"
+"""In the scope of a request that is none of a route: its method."""
 _SLASHES = re.compile("//+")
 
 
@@ -46,23 +47,42 @@ class OwnRoute(ProblemRoute):
         await Heads(super().handle)(scope, receive, send)
 
 
+class OtherRoute(OwnRoute):
+    """What a path says of methods that none of its routes has: added after them, it is for whatever is left.
+
+    HEAD is asked of the route for GET.
+    """
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Whether a request is for this path."""
+        match, child = super().matches(scope)
+        return (Match.FULL if match is Match.PARTIAL and scope["method"] != "HEAD" else match), child
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, of whatever method."""
+        asked = scope["method"]
+        await super().handle({**scope, "method": "OPTIONS", ASKED: asked}, receive, send)
+
+
 def add(router: APIRouter, path: str, **handlers: Callable[..., Any]) -> None:
     """Serve a path for those with a token: a handler for each method; any other method is told which there are."""
     _add(router, path, OwnRoute, handlers)
 
 
-def add_open(router: APIRouter, path: str, **handlers: Callable[..., Any]) -> None:
+def add_open(router: APIRouter, path: str, *, is_shown: bool = True, **handlers: Callable[..., Any]) -> None:
     """Serve a path of which everybody may GET what is there."""
-    _add(router, path, OpenRoute, handlers)
+    _add(router, path, OpenRoute, handlers, is_shown=is_shown)
 
 
-def _add(router: APIRouter, path: str, reads: type[ProblemRoute], handlers: Mapping[str, Callable[..., Any]]) -> None:
+def _add(
+    router: APIRouter, path: str, reads: type[ProblemRoute], handlers: Mapping[str, Callable[..., Any]], *,
+    is_shown: bool = True,
+) -> None:  # fmt: skip
     for method, handler in handlers.items():
         kind = reads if method == "GET" else OwnRoute
-        _route(router, path, handler, kind, [method], is_shown=method != "HEAD")
+        _route(router, path, handler, kind, [method], is_shown=is_shown and method != "HEAD")
     names = {*handlers, *(["HEAD"] if "GET" in handlers else []), "OPTIONS"}
-    others = [*(method for method in METHODS if method not in handlers), "OPTIONS"]
-    _route(router, path, partial(_other, ", ".join(sorted(names))), OwnRoute, others, is_shown=False)
+    _route(router, path, partial(_other, ", ".join(sorted(names))), OtherRoute, ["OPTIONS"], is_shown=False)
 
 
 def _route(
@@ -75,6 +95,7 @@ def _route(
 
 
 async def _other(allowed: str, request: Request) -> Response:
-    if request.method == "OPTIONS":
+    asked = request.scope[ASKED]
+    if asked == "OPTIONS":
         return Response(None, HTTPStatus.NO_CONTENT, {"allow": allowed})
-    return not_allowed(request.method, allowed).response(request.scope)
+    return not_allowed(asked, allowed).response(request.scope)

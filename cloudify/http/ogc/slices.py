@@ -9,7 +9,7 @@ from cloudify.errors import BadOptionError
 from cloudify.http.ogc.body import read_object
 from cloudify.http.ogc.desk import Desk, checked_id, json_answer, owner_with
 from cloudify.http.ogc.failed import Regions
-from cloudify.http.ogc.query import page_links, whole
+from cloudify.http.ogc.query import page_links, single, whole
 from cloudify.http.ogc.status import exception_info, status_info
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class SliceHandlers:
         """  # noqa: D205  # shown as one paragraph in the API docs
         owner, desk, query = owner_with("compute"), self._desk, request.query_params
         checked_id(job_id)
-        state = _state(query.get("state", ""))
+        state = _state(single(query, "state"))
         limit = whole(query, "limit", DEFAULT_LIMIT, least=1, most=MOST_RANGES)
         after = whole(query, "after", 0)
 

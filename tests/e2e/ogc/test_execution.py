@@ -1,5 +1,7 @@
 """Executions: what cannot be is refused by name; what is waited for comes, or ends with who waits."""
 
+import gzip
+import json
 from threading import Thread
 from time import monotonic, sleep
 from typing import Any
@@ -87,6 +89,18 @@ def test_a_block_beyond_the_bound_is_refused_with_what_would_fit(tmp_path: Any) 
         (b'{"inputs": {}, "open": 1}', "application/json", (422, f"{URN}bad-input")),
         (b'{"inputs": {}, "response": "xml"}', "application/json", (422, f"{URN}bad-input")),
         (b'{"inputs": {}, "outputs": {"picture": {}}}', "application/json", (422, f"{URN}bad-input")),
+        (b'{"inputs": {}, "outputs": false}', "application/json", (422, f"{URN}bad-input")),
+        (b'{"inputs": {}, "outputs": ""}', "application/json", (422, f"{URN}bad-input")),
+        (b'{"inputs": {}, "outputs": {"result": 1}}', "application/json", (422, f"{URN}bad-input")),
+        (
+            b'{"inputs": {}, "outputs": {"result": {"transmissionMode": "carrier pigeon"}}}',
+            "application/json",
+            (422, f"{URN}bad-input"),
+        ),
+        (b'{"inputs": {}, "inputs": {}}', "application/json", (400, f"{URN}malformed-body")),
+        (b'{"inputs": {"data": [{"a": 1, "a": 2}]}}', "application/json", (400, f"{URN}malformed-body")),
+        (b"{}", "application/json; charset=utf-16", (415, f"{EX2}unsupported-media-type")),
+        (b"{}", 'application/json;charset="latin-1"', (415, f"{EX2}unsupported-media-type")),
         (b'{"inputs": {}, "subscriber": {"successUri": "http://x"}}', "application/json", (422, f"{URN}bad-input")),
         (b'{"inputs": {}, "colour": 1}', "application/json", (422, f"{URN}bad-input")),
         (b'{"inputs": "' + b"x" * 2**21 + b'"}', "application/json", (413, f"{URN}body-too-large")),
@@ -95,6 +109,46 @@ def test_a_block_beyond_the_bound_is_refused_with_what_would_fit(tmp_path: Any) 
 def test_a_body_that_cannot_be_is_refused(made: Made, body: bytes, content_type: str, refusal: tuple[int, str]) -> None:
     headers = {"Content-Type": content_type} if content_type else {}
     assert problem(made.client("ada").post(EXECUTE, content=body, headers=headers)) == refusal
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "br", "x", "gzip, identity"])
+def test_a_compressed_body_is_refused(made: Made, encoding: str) -> None:
+    ada, asked = made.client("ada"), json.dumps({"inputs": {"data": [1], "function": DOUBLE}}).encode()
+    headers = {**ASYNC, "Content-Type": "application/json"}
+    refused = ada.post(EXECUTE, content=gzip.compress(asked), headers={**headers, "Content-Encoding": encoding})
+    assert problem(refused) == (415, f"{URN}encoded-body")
+    as_it_is = ada.post(EXECUTE, content=asked, headers={**headers, "Content-Encoding": "Identity"})
+    assert as_it_is.status_code == 201
+
+
+def test_a_result_is_waited_for_as_long_as_it_is_asked_to_be(live: Made) -> None:
+    ada, quick = live.client("ada"), {"inputs": {"data": [1], "function": DOUBLE}}
+    slow = {"inputs": {"data": [1], "function": SLEEPS}}
+    for prefer in ("wait=25", "respond-async, wait=25"):
+        answer = ada.post(EXECUTE, json=quick, headers={"Prefer": prefer})
+        assert (answer.status_code, answer.json()) == (200, {"result": [2]})
+    for prefer, applied in (("wait=1", "respond-async, wait=1"), ("respond-async,wait=0", "respond-async")):
+        began = monotonic()
+        answer = ada.post(EXECUTE, json=slow, headers={"Prefer": prefer})
+        assert (answer.status_code, answer.headers["preference-applied"]) == (201, applied)
+        assert monotonic() - began < 10
+        job_id = answer.json()["jobID"]
+        assert ada.get(f"/jobs/{job_id}").json()["status"] in {"accepted", "running"}
+        assert ada.delete(f"/jobs/{job_id}").json()["status"] == "dismissed"
+
+
+def test_a_client_that_would_have_waited_leaves_a_job_that_goes_on(made: Made) -> None:
+    ada = made.client("ada")
+    with pytest.raises(httpx.ReadTimeout):
+        ada.post(
+            EXECUTE, json={"inputs": {"data": [1], "function": DOUBLE}}, timeout=0.5,
+            headers={"Prefer": "respond-async, wait=20"},
+        )  # fmt: skip
+    job_id = ada.get("/jobs").json()["jobs"][0]["jobID"]
+    until = monotonic() + 1
+    while monotonic() < until:
+        assert ada.get(f"/jobs/{job_id}").json()["status"] == "accepted"
+        sleep(0.2)
 
 
 @pytest.mark.parametrize("process", ["nix", "..a", "%00", "a%2Fb", "x" * 300, "map%0A", "é"])

@@ -90,7 +90,8 @@ def test_jobs_are_found_by_what_they_are(carol: httpx.Client, query: str, expect
         "status=finished", "status=successful,x", "limit=0", "limit=-1", "limit=ten", "limit=1e3", "limit=%D9%A3",
         "limit=9999999999999999999999", "datetime=yesterday", "datetime=2026-13-01", "datetime=2026-01-02/2026-01-01",
         "datetime=2026-01-01T00:00:00Z/x", "datetime=%00", "minDuration=-1", "maxDuration=1.5", "after=x", "after=%00",
-        "after=99999999999999999999999", "status=" + ",".join(101 * ["failed"]) + ",x",
+        "after=99999999999999999999999", "limit=1&limit=2", "datetime=2026-01-01&datetime=2026-01-02",
+        "status=" + ",".join(101 * ["failed"]) + ",x",
     ],
 )  # fmt: skip
 def test_a_query_that_cannot_be_is_refused_with_what_can(carol: httpx.Client, query: str) -> None:
@@ -169,6 +170,21 @@ def test_answers_to_a_token_are_kept_by_nobody(made: Made) -> None:
             assert "access-control-allow-origin" not in asked.headers
     assert made.client().get("/processes").headers["access-control-allow-origin"] == "*"
     assert made.client().request("PUT", f"/jobs/{job_id}").headers["allow"] == "DELETE, GET, HEAD, OPTIONS"
+
+
+def test_what_a_path_has_not_is_said_with_all_that_it_has(made: Made) -> None:
+    allowed = {
+        "": "GET, HEAD, OPTIONS", "/": "GET, HEAD, OPTIONS", "/processes": "GET, HEAD, OPTIONS, POST",
+        "/processes/map/execution": "OPTIONS, POST", "/jobs/x": "DELETE, GET, HEAD, OPTIONS",
+        "/jobs/x/slices": "GET, HEAD, OPTIONS, POST", "/jobs/x/close": "OPTIONS, POST",
+    }  # fmt: skip
+    for path, methods in allowed.items():
+        url, ada = f"{made.url}/ogc-api{path}", made.client("ada")  # to nobody in particular: a preflight
+        assert ada.options(url).headers["allow"] == methods
+        for method in ("PATCH", "TRACE", "PROPFIND"):
+            answer = ada.request(method, url)
+            assert problem(answer)[0] == 405
+            assert (answer.headers["allow"], methods in answer.json()["detail"]) == (methods, True)
 
 
 def test_head_says_what_get_would(made: Made) -> None:
