@@ -10,6 +10,7 @@ from time import monotonic, sleep, time
 from typing import Any
 
 from cloudify.compute.child.function import check_source
+from cloudify.compute.deployed import as_map, read_args
 from cloudify.compute.given_template import read_template
 from cloudify.compute.inputs import read_object
 from cloudify.compute.lifecycle import Closed, Dismissed, Extended
@@ -17,7 +18,8 @@ from cloudify.compute.plan import DataPlan
 from cloudify.compute.planned import Planned
 from cloudify.compute.planning import make_plan
 from cloudify.compute.pools import DEFAULT, Pool, SliceLimits
-from cloudify.compute.request import INPUTS, MapRequest, read_data, read_map
+from cloudify.compute.qualified import plain_inputs
+from cloudify.compute.request import MapRequest, read_data, read_map
 from cloudify.compute.store.records import Deployed, Idempotency, Record
 from cloudify.compute.store.store import Store
 from cloudify.datasets.opened import Opened
@@ -189,27 +191,19 @@ class Jobs:
 
     def _request(self, asked: Asked) -> MapRequest:
         """Return what is asked for in the words of `map`, with the function itself."""
-        inputs = asked.inputs if asked.process == MAP else _as_map(self._process(asked.process), asked.inputs)
+        is_map, inputs = asked.process == MAP, asked.inputs
+        inputs = plain_inputs(inputs) if is_map else as_map(self._process(asked.process), inputs)
         most = SliceLimits(self._settings.slice_timeout_s, self._settings.slice_nbytes)
         pools = {DEFAULT: Pool(DEFAULT, most)}
         request = read_map(inputs, is_open=asked.is_open, pools=pools, check_source=check_source)
-        if request.process is not None:
-            request = request.with_function(self._process(request.process).function)
-        return request
+        if request.process is None:
+            return request
+        process = self._process(request.process)
+        args = request.args if not is_map else read_args(process, request.args)
+        return request.with_function(process.function, args)
 
     def _process(self, process_id: str) -> Deployed:
         process = self._store.processes.get(process_id)
         if process is None:
             raise UnknownProcessError(process_id)
         return process
-
-
-def _as_map(process: Deployed, inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the inputs of a deployed process as those of `map`: what `map` does not know are its arguments."""
-    known = set(INPUTS) - {"function", "args"}
-    of_map = {name: value for name, value in inputs.items() if name in known}
-    args = {name: value for name, value in inputs.items() if name not in INPUTS}
-    given = inputs.get("args") or {}
-    if not isinstance(given, Mapping):
-        raise BadInputError("args", "expected an object")
-    return of_map | {"function": {"process": process.id}, "args": {**args, **given}}

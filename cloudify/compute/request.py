@@ -68,9 +68,9 @@ class MapRequest:
         """The function's name, which a result without one of its own gets."""
         return self.function.entry if self.function is not None else self.process or ""
 
-    def with_function(self, function: Function) -> "MapRequest":
-        """Return it with the function of its process."""
-        return replace(self, function=function, process=None)
+    def with_function(self, function: Function, args: str) -> "MapRequest":
+        """Return it with the function of its process, and what that is given."""
+        return replace(self, function=function, process=None, args=args)
 
     def to_json(self) -> str:
         """Write it for the store and for workers, without the data, which are kept slice by slice."""
@@ -141,7 +141,7 @@ def read_map(
         dataset=dataset,
         data=data,
         variables=read_names("variables", given["variables"]) if "variables" in given else (),
-        args=_args(given.get("args", {})),
+        args=args_json(given.get("args", {})),
         chunks=MappingProxyType(_chunks(given.get("chunks", {}))),
         overlap=MappingProxyType(read_sizes("overlap", given.get("overlap", {}), least=0, example='{"time": 2}')),
         combine=read_function("combine", given["combine"], check_source) if "combine" in given else None,
@@ -207,7 +207,14 @@ def _process(given: Mapping[str, object]) -> str | None:
     return process
 
 
-def _args(value: object) -> str:
+def args_json(value: object) -> str:
+    """Return the JSON of arguments.
+
+    Raises
+    ------
+    BadInputError
+        If they are no object, or too long.
+    """
     text = compact_json("args", read_object("args", value))
     if len(text) > MOST_ARGS:
         raise BadInputError("args", f"{len(text)} characters of JSON; the most is {MOST_ARGS}")

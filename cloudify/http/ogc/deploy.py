@@ -96,18 +96,23 @@ def _text(given: Mapping[str, object], name: str, default: str, longest: int) ->
 
 
 def _described(given: Mapping[str, object], name: str) -> str:
-    """Return the JSON of descriptions of inputs or outputs by name; each has a schema."""
+    """Return the JSON of descriptions of inputs or outputs by name; each has a schema, which can be used."""
+    from cloudify.compute.described import read_description  # noqa: PLC0415  # with jobs, and not before
+    from cloudify.compute.schemas import read_schema  # noqa: PLC0415
+
     where = f"{DESCRIPTION}.{name}"
     members = read_object(where, given.get(name, {}))
     if len(members) > MOST_INPUTS:
         raise BadInputError(where, f"{len(members)} of them; the most is {MOST_INPUTS}")
     described = {member: {"schema": {}, **read_object(f"{where}.{member}", said)} for member, said in members.items()}
-    for member, said in described.items():
-        if not isinstance(said["schema"], Mapping):
-            raise BadInputError(f"{where}.{member}", f"its schema is {kind_of(said['schema'])}; expected an object")
     text = compact_json(where, described)
     if len(text) > MOST_DESCRIBED:
         raise BadInputError(where, f"{len(text)} characters of JSON; the most is {MOST_DESCRIBED}")
+    if name == "inputs":
+        read_description(where, described)
+    else:
+        for member, said in described.items():
+            read_schema(f"{where}.{member}", read_object(f"{where}.{member}.schema", said["schema"]))
     return text
 
 

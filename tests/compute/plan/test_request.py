@@ -63,8 +63,8 @@ def test_a_deployed_process_stands_for_its_function() -> None:
     request = read_map({"dataset": "x", "function": {"process": "windspeed"}})
     assert (request.process, request.function, request.name) == ("windspeed", None, "windspeed")
     assert MapRequest.from_json(request.to_json()) == request
-    known = request.with_function(Function("def g(b): ...", "g"))
-    assert (known.process, known.name) == (None, "g")
+    known = request.with_function(Function("def g(b): ...", "g"), '{"k":2}')
+    assert (known.process, known.name, known.args) == (None, "g", '{"k":2}')
 
 
 def test_the_source_is_looked_at_by_whoever_can() -> None:

@@ -100,6 +100,18 @@ def test_processes_come_in_pages(made: Made) -> None:
         ({"processDescription": {"id": "map"}}, (409, f"{EX2}duplicated-process"), "map"),
         ({"processDescription": {"id": "x", "inputs": {"k": 3}}}, (422, f"{URN}bad-input"), "inputs.k"),
         ({"processDescription": {"id": "x", "inputs": {"k": {"schema": 3}}}}, (422, f"{URN}bad-input"), "schema"),
+        (
+            {"processDescription": {"id": "x", "inputs": {"k": {"schema": {"type": "flot"}}}}},
+            (422, f"{URN}bad-input"), "inputs.k.schema.type",
+        ),
+        (
+            {"processDescription": {"id": "x", "inputs": {"k": {"schema": {"$ref": "http://127.0.0.1:9/s"}}}}},
+            (422, f"{URN}bad-input"), "nothing is fetched",
+        ),
+        (
+            {"processDescription": {"id": "x", "outputs": {"k": {"schema": {"items": 3}}}}},
+            (422, f"{URN}bad-input"), "outputs.k.schema.items",
+        ),
         ({"processDescription": {"id": "x", "title": "\ud800"}}, (422, f"{URN}bad-input"), "title"),
         ({"processDescription": {"id": "x", "version": 1}}, (422, f"{URN}bad-input"), "version"),
         ({"processDescription": 3}, (422, f"{URN}bad-input"), "processDescription"),
@@ -119,5 +131,50 @@ def test_a_nested_description_is_a_description_too(made: Made) -> None:
     asked = package("nested")
     asked["processDescription"] = {"process": asked["processDescription"]}
     assert made.client("deployer").post("/processes?w=", json=asked).status_code == 201
-    asked = {"inputs": {"data": [1]}}
+    asked = {"inputs": {"data": [1], "k": 3}}
     assert made.client("ada").post("/processes/nested/execution", json=asked, headers=ASYNC).status_code == 201
+
+
+GREETS = "def greet(x, name, times=1):\n    return [name] * times + [x]\n"
+GREETED = {
+    "name": {"schema": {"type": "string", "pattern": "^[A-Z]"}},
+    "times": {"schema": {"type": "integer", "maximum": 3, "default": 2}, "minOccurs": 0},
+}
+
+
+def test_inputs_of_a_deployed_process_are_held_against_its_description(live: Made) -> None:
+    asked = {**package("greet", value=GREETS), "processDescription": {"id": "greet", "inputs": GREETED}}
+    assert live.client("deployer").post("/processes", json=asked).status_code == 201
+    ada = live.client("ada")
+
+    def execute(**inputs: Any) -> httpx.Response:
+        return ada.post("/processes/greet/execution", json={"inputs": {"data": [7], **inputs}})
+
+    assert execute(name="Ada").json() == {"result": [["Ada", "Ada", 7]]}
+    assert execute(name={"value": "Ada", "mediaType": "text/plain"}, times=1).json() == {"result": [["Ada", 7]]}
+    before = len(ada.get("/jobs?limit=10000").json()["jobs"])
+    for inputs, said in (
+        ({}, "input 'name': it is missing"),
+        ({"name": "ada"}, "input 'name': it does not match"),
+        ({"name": "Ada", "times": "2"}, "input 'times': it is not of type \"integer\"; found a text"),
+        ({"name": "Ada", "times": 4}, "greater than the maximum of 3; found the number 4"),
+        ({"name": "Ada", "tiems": 4}, "did you mean 'times'?"),
+        ({"name": {"href": f"{live.url}/health"}}, "it is a reference, and this server fetches none"),
+    ):
+        refused = execute(**inputs)
+        assert problem(refused) == (422, f"{URN}bad-input")
+        assert said in refused.json()["detail"]
+    by_map = {"data": [7], "function": {"process": "greet"}, "args": {"name": 3}}
+    refused = ada.post("/processes/map/execution", json={"inputs": by_map})
+    assert (problem(refused)[0], "'name': it is not of type" in refused.json()["detail"]) == (422, True)
+    assert len(ada.get("/jobs?limit=10000").json()["jobs"]) == before
+
+
+def test_inputs_of_map_may_say_of_what_form_they_are(live: Made) -> None:
+    ada = live.client("ada")
+    function = {"value": {"source": "def f(x, value):\n    return x + value\n", "entry": "f"}, "mediaType": "a/json"}
+    inputs = {"data": {"value": [1, 2]}, "function": function, "args": {"value": 10}}
+    assert ada.post("/processes/map/execution", json={"inputs": inputs}).json() == {"result": [11, 12]}
+    refused = ada.post("/processes/map/execution", json={"inputs": {**inputs, "data": {"href": "http://10.0.0.1/x"}}})
+    assert problem(refused) == (422, f"{URN}bad-input")
+    assert "send the value itself" in refused.json()["detail"]
