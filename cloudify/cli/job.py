@@ -142,6 +142,7 @@ def _facts(status: "Status") -> Iterator[tuple[str, str]]:
     yield "slices", f"{slices.total}: {slices.done} done, {slices.failed} failed, {slices.reused} reused"
     for name in ("created", "started", "finished"):
         yield name, text(described.get(name))
+    yield "kept until", text(described.get("expires"))
     yield "took", _took(described)
     moved = f"{_size(usage.nbytes_in)} in, {_size(usage.nbytes_out)} out"
     yield "used", f"{usage.cpu_s:.1f} s of processors, at most {_size(usage.peak_nbytes)} of memory, {moved}"

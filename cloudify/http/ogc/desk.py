@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -14,6 +14,8 @@ from cloudify.http.hosts import root_url
 from cloudify.http.lookup import Lookup
 from cloudify.http.offload import Offload
 from cloudify.http.ogc.compute import Compute
+from cloudify.http.ogc.status import status_info
+from cloudify.model.job import Job
 from cloudify.settings import Settings
 
 T = TypeVar("T")
@@ -41,6 +43,10 @@ class Desk:
     def base(self, request: Request) -> str:
         """Return the root of the API in links."""
         return self.root(request) + PATH
+
+    def status(self, job: Job, base: str, exception: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Return what is said of a job (`status_info`)."""
+        return status_info(job, base, exception, keep_s=self.settings.keep_jobs_s)
 
     async def do(self, what: Callable[[], T]) -> T:
         """Do what blocks."""

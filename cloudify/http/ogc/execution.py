@@ -15,7 +15,6 @@ from cloudify.http.ogc.body import read_object
 from cloudify.http.ogc.desk import Desk, json_answer, owner_with
 from cloudify.http.ogc.preference import Preference
 from cloudify.http.ogc.results import ResultHandlers
-from cloudify.http.ogc.status import status_info
 from cloudify.http.routing import CLOSED
 from cloudify.model.entry import is_valid_id
 
@@ -83,7 +82,7 @@ class ExecutionHandlers:
     def _begun(self, job: "Job", base: str, preference: Preference) -> Response:
         """Answer with the status of a job that is not waited for any longer."""
         headers = {"location": f"{base}/jobs/{job.id}", "preference-applied": preference.applied()}
-        return json_answer(status_info(job, base), 201, headers)
+        return json_answer(self._desk.status(job, base), 201, headers)
 
     def _abandon(self, owner: str, job_id: str) -> None:
         """Dismiss a job that nobody waits for; one that has ended meanwhile stays."""

@@ -9,7 +9,6 @@ from starlette.responses import Response
 from cloudify.http.ogc.desk import Desk, checked_id, json_answer, owner_with
 from cloudify.http.ogc.failed import exception_of
 from cloudify.http.ogc.query import page_links, read_wanted, whether
-from cloudify.http.ogc.status import status_info
 
 if TYPE_CHECKING:
     from cloudify.compute.store.records import Page, Record
@@ -36,7 +35,7 @@ class JobHandlers:
             return jobs.list(owner, **wanted.filters, limit=wanted.limit, after=wanted.after, now=time())
 
         page, base = await desk.do(find), desk.base(request)
-        listed = [status_info(job, base) for job in page.items] if page is not None else []
+        listed = [desk.status(job, base) for job in page.items] if page is not None else []
         after = page.next if page is not None else None
         return json_answer({"jobs": listed, "links": page_links(f"{base}/jobs", request.query_params, after)})
 
@@ -59,14 +58,14 @@ class JobHandlers:
             return desk.compute.jobs.dismiss(owner, job_id, hides=hides), told
 
         job, exception = await desk.do(end)
-        return json_answer(status_info(job, desk.base(request), exception))
+        return json_answer(desk.status(job, desk.base(request), exception))
 
     async def close(self, request: Request, job_id: str) -> Response:
         """Say that nothing more is added to an open job: it ends with what it has."""
         owner, desk = owner_with("compute"), self._desk
         checked_id(job_id)
         job = await desk.do(lambda: desk.compute.jobs.close(owner, job_id))
-        return json_answer(status_info(job, desk.base(request)))
+        return json_answer(desk.status(job, desk.base(request)))
 
     async def _status(self, request: Request, owner: str, job_id: str) -> dict[str, Any]:
         desk = self._desk
@@ -76,4 +75,4 @@ class JobHandlers:
             return record, exception_of(record, desk.compute.store)
 
         record, exception = await desk.do(look)
-        return status_info(record.job, desk.base(request), exception)
+        return desk.status(record.job, desk.base(request), exception)

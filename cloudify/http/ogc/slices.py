@@ -10,7 +10,7 @@ from cloudify.http.ogc.body import read_object
 from cloudify.http.ogc.desk import Desk, checked_id, json_answer, owner_with
 from cloudify.http.ogc.failed import Regions
 from cloudify.http.ogc.query import page_links, single, whole
-from cloudify.http.ogc.status import exception_info, status_info
+from cloudify.http.ogc.status import exception_info
 
 if TYPE_CHECKING:
     from cloudify.compute.store.records import SliceRange, SliceState
@@ -57,7 +57,7 @@ class SliceHandlers:
         checked_id(job_id)
         body = await read_object(request, desk.settings.max_body_nbytes)
         job = await desk.do(lambda: desk.compute.jobs.extend(owner, job_id, body))
-        return json_answer(status_info(job, desk.base(request)))
+        return json_answer(desk.status(job, desk.base(request)))
 
 
 def _state(text: str) -> "SliceState | None":

@@ -23,13 +23,19 @@ TITLES: Final = {
 }
 
 
-def status_info(job: Job, base: str, exception: dict[str, Any] | None = None) -> dict[str, Any]:
+LAST_TIME: Final = 253_402_300_799.0
+"""Of the year 9999, the last that has a name."""
+
+
+def status_info(job: Job, base: str, exception: dict[str, Any] | None = None, *, keep_s: float = 0) -> dict[str, Any]:
     """Return what is said of a job.
 
     Parameters
     ----------
     base
         Root of the API in links.
+    keep_s
+        How long it is kept from its end on, in seconds; 0: for ever.
     exception
         Why it failed, where more is known of that than the job itself says.
     """
@@ -59,6 +65,8 @@ def status_info(job: Job, base: str, exception: dict[str, Any] | None = None) ->
         said["started"] = iso(job.started)
     if job.finished is not None:
         said["finished"] = iso(job.finished)
+        if 0 < keep_s < LAST_TIME - job.finished:
+            said["expires"] = iso(job.finished + keep_s)
     if job.failure is not None:
         said["exception"] = exception or exception_info(job.failure)
     return said

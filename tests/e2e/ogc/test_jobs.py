@@ -1,6 +1,8 @@
 """Jobs: who sees which, how they are found, and how they end."""
 
 from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
 
@@ -236,6 +238,20 @@ def test_an_id_that_is_none_is_not_there(made: Made, job: str) -> None:
         answer = ada.get(path)
         assert answer.status_code == 404, path
         assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_a_job_that_has_ended_says_until_when_it_is_kept(tmp_path: Path) -> None:
+    for keep_s, kept in ((86_400.0, timedelta(days=1)), (0.0, None), (1e300, None)):
+        with Made(tmp_path / str(keep_s), runs_engine=False, keep_jobs_s=keep_s).run() as made:
+            ada = made.client("ada")
+            job_id = submit(ada, data=[1])
+            assert "expires" not in ada.get(f"/jobs/{job_id}").json()
+            said = ada.delete(f"/jobs/{job_id}").json()
+            assert ada.get("/jobs").json()["jobs"] == [ada.get(f"/jobs/{job_id}").json()] == [said]
+            if kept is None:
+                assert "expires" not in said
+            else:
+                assert datetime.fromisoformat(said["expires"]) - datetime.fromisoformat(said["finished"]) == kept
 
 
 def test_a_revoked_token_ends_within_five_seconds(made: Made) -> None:
