@@ -51,7 +51,8 @@ def test_a_job_is_shown_with_why_it_failed(typed: Typed, stand_in: Any) -> None:
     }  # fmt: skip
     stand_in.add_job(
         "bad", "failed", message="slice 3: ValueError: no", exception=exception, started="2026-01-02T03:04:06Z",
-        finished="2026-01-02T03:04:07.500Z", expires="2026-02-01T03:04:07.500Z", slices={"total": 10, "done": 2, "failed": 1, "reused": 1},
+        finished="2026-01-02T03:04:07.500Z", expires="2026-02-01T03:04:07.500Z",
+        slices={"total": 10, "done": 2, "failed": 1, "reused": 1},
     )  # fmt: skip
     done = typed("show", "bad")
     assert done.stdout.splitlines() == [
