@@ -51,9 +51,9 @@ def serve(*targets: Path | str, settings: Mapping[str, object] = MappingProxyTyp
 
 
 @contextmanager
-def demo() -> Iterator[Running]:
-    """Run `cloudify demo`."""
-    with _cloudify("demo") as server:
+def demo(settings: Mapping[str, object] = MappingProxyType({})) -> Iterator[Running]:
+    """Run `cloudify demo`, with `settings` in its file."""
+    with _cloudify("demo", settings=settings) as server:
         yield server
 
 

@@ -10,7 +10,17 @@ from time import monotonic
 
 import httpx
 
-from benchmarks import crowd, durability, generated, half_open, lost_scheduler, mixed, random_keys, under_load
+from benchmarks import (
+    crowd,
+    durability,
+    generated,
+    generated_jobs,
+    half_open,
+    lost_scheduler,
+    mixed,
+    random_keys,
+    under_load,
+)
 from benchmarks.failures import RowError
 from benchmarks.processes import end_on_sigterm
 from benchmarks.report import table, today, versions, without_places
@@ -28,6 +38,7 @@ COUNTS: dict[str, tuple[SoakRow, float]] = {
     "mixed": (mixed.run, 5),
     "random-keys": (random_keys.run, 1),
     "generated": (generated.run, 1),
+    "generated-jobs": (generated_jobs.run, 1),
     "durability": (durability.run, 9),
 }
 """Share what the loads leave of the budget, by these weights; what one does not use is the next one's.

@@ -68,6 +68,7 @@ class OgcPlugin(Plugin):
         public, workers = PublicHandlers(desk), WorkerHandlers(desk)
         add_open(router, f"{PATH}/", GET=public.landing)
         add_open(router, PATH, is_shown=False, GET=public.landing)
+        add_open(router, f"{PATH}/openapi.json", GET=public.openapi)
         add_open(router, f"{PATH}/conformance", GET=public.conformance)
         add_open(router, f"{PATH}/processes", GET=public.list_processes, POST=DeployHandlers(desk).deploy)
         add_open(router, f"{PATH}/processes/{{process_id}}", GET=public.process)

@@ -1,12 +1,14 @@
 """What everybody may ask: the landing page, what it conforms to, and processes."""
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from cloudify.errors import UnknownProcessError
-from cloudify.http.ogc.desk import Desk, json_answer
+from cloudify.http.ogc.contract.document import MEDIA_TYPE, as_3_0
+from cloudify.http.ogc.desk import PATH, Desk, json_answer
 from cloudify.http.ogc.landing import conformance, landing_page
 from cloudify.http.ogc.processes import (
     MAP,
@@ -35,6 +37,11 @@ class PublicHandlers:
     async def conformance(self) -> Response:
         """What this API conforms to."""
         return json_answer(conformance())
+
+    async def openapi(self, request: Request) -> Response:
+        """The routes of this API as an OpenAPI 3.0 document."""
+        whole = await self._desk.do(request.app.openapi)
+        return Response(json.dumps(as_3_0(whole, PATH, self._desk.root(request))), media_type=MEDIA_TYPE)
 
     async def list_processes(self, request: Request) -> Response:
         """What can be executed, in the order of ids, `map` first. The link `next` leads on."""

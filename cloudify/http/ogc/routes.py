@@ -13,6 +13,8 @@ from starlette.routing import Match
 from starlette.types import Receive, Scope, Send
 
 from cloudify.http.heads import Heads
+from cloudify.http.ogc.contract.operations import operation
+from cloudify.http.ogc.desk import PATH
 from cloudify.http.problems import not_allowed
 from cloudify.http.routing import ProblemRoute, PublicRoute
 
@@ -79,18 +81,31 @@ def _add(
     is_shown: bool = True,
 ) -> None:  # fmt: skip
     for method, handler in handlers.items():
-        kind = reads if method == "GET" else OwnRoute
-        _route(router, path, handler, kind, [method], is_shown=is_shown and method != "HEAD")
+        add_one = _route if is_shown and method != "HEAD" else _unlisted
+        add_one(router, path, method, handler, reads if method == "GET" else OwnRoute)
     names = {*handlers, *(["HEAD"] if "GET" in handlers else []), "OPTIONS"}
-    _route(router, path, partial(_other, ", ".join(sorted(names))), OtherRoute, ["OPTIONS"], is_shown=False)
+    _unlisted(router, path, "OPTIONS", partial(_other, ", ".join(sorted(names))), OtherRoute)
 
 
-def _route(
-    router: APIRouter, path: str, handler: Callable[..., Any], kind: type[ProblemRoute], methods: list[str], *,
-    is_shown: bool,
-) -> None:  # fmt: skip
+def _route(router: APIRouter, path: str, method: str, handler: Callable[..., Any], kind: type[ProblemRoute]) -> None:
+    """Add a route that is in the OpenAPI document."""
+    described = operation(method, path.removeprefix(PATH))
     router.add_api_route(
-        path, handler, methods=methods, response_class=Response, route_class_override=kind, include_in_schema=is_shown
+        path,
+        handler,
+        methods=[method],
+        response_class=Response,
+        route_class_override=kind,
+        status_code=int(min(described.answers)),
+        responses=described.responses(),
+        openapi_extra=described.extra(),
+    )
+
+
+def _unlisted(router: APIRouter, path: str, method: str, handler: Callable[..., Any], kind: type[ProblemRoute]) -> None:
+    """Add a route that is not."""
+    router.add_api_route(
+        path, handler, methods=[method], response_class=Response, route_class_override=kind, include_in_schema=False
     )
 
 

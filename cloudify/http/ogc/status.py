@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from cloudify.http.ogc.links import REL, iso, link
+from cloudify.http.problems import MEDIA_TYPE as PROBLEM
 from cloudify.model.job import Failure, Job
 
 TITLES: Final = {
@@ -43,6 +44,8 @@ def status_info(job: Job, base: str, exception: dict[str, Any] | None = None, *,
     links = [link(at, "self"), link(at, "monitor"), link(f"{base}/jobs", "up")]
     if job.state == "successful":
         links.append(link(f"{at}/results", f"{REL}results"))
+    if job.state == "failed":
+        links.append(link(f"{at}/results", f"{REL}exceptions", PROBLEM))
     said: dict[str, Any] = {
         "jobID": job.id,
         "id": job.id,
