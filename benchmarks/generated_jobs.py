@@ -34,6 +34,7 @@ QUERIES: Mapping[str, Sequence[str]] = {
     "status": ["successful", "failed,running", "none"], "processID": ["map", "", "x,y"], "type": ["process", "other"],
     "datetime": ["2026-01-01/..", "../..", "2026-13-01", "2026-01-01T00:00:00Z"], "f": ["json", "text", "html"],
     "minDuration": ["0", "x"], "maxDuration": ["1", "1e3"], "state": ["done", "pending", "lost"], "slice": ["1", "0"],
+    "hide": ["false", "true", "maybe"],
 }  # fmt: skip
 JSON: Any = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=20),

@@ -86,7 +86,7 @@ SLICES: Final = record({
                 "first": WHOLE, "last": WHOLE, "attempt": WHOLE,
                 "state": one_of("pending", "running", "done", "failed", "stopped"),
             },
-            {"exception": EXCEPTION},
+            {"exception": EXCEPTION, "progress": {**NUMBER, "minimum": 0, "maximum": 1}},
         )
     ),
     "links": LINKS,

@@ -125,7 +125,10 @@ _OPERATIONS: Final[Mapping[str, Operation]] = {
         ),
     ),
     "GET /jobs/{job_id}": Operation("job", {"200": _STATUS}, _COMPUTE),
-    "DELETE /jobs/{job_id}": Operation("dismiss", {"200": _STATUS}, _COMPUTE),
+    "DELETE /jobs/{job_id}": Operation(
+        "dismiss", {"200": _STATUS}, _COMPUTE,
+        (_query("hide", "`false`: a job that has ended is not hidden", one_of("true", "false")),),
+    ),
     "GET /jobs/{job_id}/results": Operation("results", {"200": _json("what it left", documents.RESULTS)}, _COMPUTE),
     "GET /jobs/{job_id}/results/{name}": Operation(
         "file",
