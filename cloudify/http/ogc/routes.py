@@ -52,7 +52,7 @@ class OwnRoute(ProblemRoute):
 class OtherRoute(OwnRoute):
     """What a path says of methods that none of its routes has: added after them, it is for whatever is left.
 
-    HEAD is asked of the route for GET.
+    HEAD is for the route for GET, if there is one.
     """
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
@@ -62,8 +62,12 @@ class OtherRoute(OwnRoute):
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, of whatever method."""
-        asked = scope["method"]
-        await super().handle({**scope, "method": "OPTIONS", ASKED: asked}, receive, send)
+        asked, answer = scope["method"], super(OwnRoute, self).handle
+
+        async def answered(scope: Scope, receive: Receive, send: Send) -> None:
+            await answer({**scope, "method": "OPTIONS", ASKED: asked}, receive, send)
+
+        await Heads(answered)(scope, receive, send)
 
 
 def add(router: APIRouter, path: str, **handlers: Callable[..., Any]) -> None:
@@ -81,10 +85,14 @@ def _add(
     is_shown: bool = True,
 ) -> None:  # fmt: skip
     for method, handler in handlers.items():
-        add_one = _route if is_shown and method != "HEAD" else _unlisted
-        add_one(router, path, method, handler, reads if method == "GET" else OwnRoute)
+        kind = reads if method == "GET" else OwnRoute
+        if is_shown and method != "HEAD":
+            _route(router, path, method, handler, kind)
+        else:
+            _unlisted(router, path, [method], handler, kind)
     names = {*handlers, *(["HEAD"] if "GET" in handlers else []), "OPTIONS"}
-    _unlisted(router, path, "OPTIONS", partial(_other, ", ".join(sorted(names))), OtherRoute)
+    others = ["OPTIONS"] if "GET" in handlers else ["OPTIONS", "HEAD"]
+    _unlisted(router, path, others, partial(_other, ", ".join(sorted(names))), OtherRoute)
 
 
 def _route(router: APIRouter, path: str, method: str, handler: Callable[..., Any], kind: type[ProblemRoute]) -> None:
@@ -102,10 +110,12 @@ def _route(router: APIRouter, path: str, method: str, handler: Callable[..., Any
     )
 
 
-def _unlisted(router: APIRouter, path: str, method: str, handler: Callable[..., Any], kind: type[ProblemRoute]) -> None:
+def _unlisted(
+    router: APIRouter, path: str, methods: list[str], handler: Callable[..., Any], kind: type[ProblemRoute]
+) -> None:
     """Add a route that is not."""
     router.add_api_route(
-        path, handler, methods=[method], response_class=Response, route_class_override=kind, include_in_schema=False
+        path, handler, methods=methods, response_class=Response, route_class_override=kind, include_in_schema=False
     )
 
 

@@ -25,7 +25,7 @@ LISTS = {
 }
 """Where datasets are listed, and as what."""
 OTHER_ROUTES = {"/health", "/metrics", "/plugins", "/ready", "/versions"} | {
-    f"/ogc-api/{name}" for name in ("", "conformance", "isolation", "jobs", "pools", "processes")
+    f"/ogc-api/{name}" for name in ("", "conformance", "isolation", "jobs", "openapi.json", "pools", "processes")
 }
 
 

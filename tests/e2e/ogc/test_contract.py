@@ -2,15 +2,18 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+import xpublish
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV30SpecValidator
 
 from cloudify.http.ogc.contract.operations import operation
-from ogc.made import ASYNC, DOUBLE, Made, ended, submit
+from cloudify.testing import running
+from ogc.made import ASYNC, DOUBLE, Made, ended, ramp, submit
 
 EXECUTION = "/processes/{process_id}/execution"
 V30 = "application/vnd.oai.openapi+json;version=3.0"
@@ -175,3 +178,16 @@ def test_a_job_that_waits_is_described_like_one_that_ended(made: Made) -> None:
     )
     schema = schema_of("POST", EXECUTION, 201, "application/json")
     Draft202012Validator(schema).validate(answer.json())
+
+
+def test_a_plain_rest_has_the_same_document_and_refusals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLOUDIFY_DATA_DIR", str(tmp_path / "data"))
+    allowed = {"/processes": "GET, HEAD, OPTIONS, POST", EXECUTION.format(process_id="map"): "OPTIONS, POST"}
+    with running(xpublish.Rest({"ramp": ramp()}).app) as url:
+        OpenAPIV30SpecValidator(httpx.get(f"{url}/ogc-api/openapi.json").json()).validate()
+        assert httpx.head(f"{url}/ogc-api/processes").status_code == 200
+        for path, methods in allowed.items():
+            for method in ("PATCH", "TRACE", *(() if "HEAD" in methods else ("HEAD",))):
+                refused = httpx.request(method, f"{url}/ogc-api{path}")
+                assert (refused.status_code, refused.headers["allow"]) == (405, methods)
+                assert refused.headers["content-type"] == "application/problem+json"

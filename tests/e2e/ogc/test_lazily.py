@@ -15,8 +15,9 @@ from cloudify.testing import running
 
 settings = Settings(data_dir=sys.argv[1], watch=False)
 with running(Server({}, settings=settings).app) as url, httpx.Client(base_url=url) as client:
-    for path in ("/datasets", "/ogc-api/", "/ogc-api/processes", "/ogc-api/processes/map", "/datasets/job-1/info"):
-        client.get(path)
+    for path in ("/datasets", "/ogc-api/", "/ogc-api/openapi.json", "/ogc-api/processes", "/ogc-api/processes/map"):
+        assert client.get(path).status_code == 200
+    assert client.get("/datasets/job-1/info").status_code == 404
     assert client.get("/ogc-api/processes/other").status_code == 404
     assert client.get("/ogc-api/jobs").status_code == 401
     assert client.get("/datasets", headers={"Authorization": "Bearer of.a.proxy"}).status_code == 200
