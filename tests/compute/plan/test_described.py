@@ -174,9 +174,19 @@ def test_a_pattern_takes_no_longer_than_its_text(pattern: str) -> None:
     assert monotonic() - began < 2
 
 
+def test_many_patterns_of_a_long_text_are_not_begun() -> None:
+    """One pattern looks at each character once, and there may be thousands of patterns."""
+    text = "a" * 1_900_000
+    read_schema("k", {"pattern": "^(a|aa)+$"}).check("k", text)
+    schema = read_schema("k", {"allOf": [{"pattern": f"^(a|aa|b{n})+$"} for n in range(800)]})
+    schema.check("k", text[:10_000])
+    with pytest.raises(BadInputError, match="send less"):
+        schema.check("k", text)
+
+
 def test_what_would_take_too_long_is_not_begun() -> None:
     schema = read_schema("k", {"items": {"allOf": [{"minimum": -n} for n in range(5000)]}})
-    schema.check("k", [1.0] * 1000)
+    schema.check("k", [1.0] * 900)
     with pytest.raises(BadInputError, match="send less"):
         schema.check("k", [1.0] * (MOST_STEPS // schema.weight))
 
