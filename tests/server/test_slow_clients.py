@@ -2,7 +2,7 @@
 
 import json
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from time import monotonic, sleep
@@ -136,6 +136,14 @@ def test_who_takes_its_time_between_requests_is_left_alone(connect: Any) -> None
         assert answer.startswith(b"HTTP/1.1 200")
 
 
+def until(condition: Callable[[], bool], trouble: str) -> None:
+    """Wait until a condition holds."""
+    deadline = monotonic() + 20
+    while not condition():
+        assert monotonic() < deadline, trouble
+        sleep(0.05)
+
+
 def test_a_reader_that_stalls_is_cut_and_what_was_kept_for_it_is_freed(start: Any, large: Path) -> None:
     server = start("serve", str(large), env=ENV | {"CLOUDIFY_CHUNK_CACHE_NBYTES": "0"})
     host, port = server.url.removeprefix("http://").split(":")
@@ -150,12 +158,9 @@ def test_a_reader_that_stalls_is_cut_and_what_was_kept_for_it_is_freed(start: An
             sock.connect((host, int(port)))
             sock.sendall(CHUNK)
             assert sock.recv(512).startswith(b"HTTP/1.1 200")  # each has a copy of its own
-        assert process.memory_info().rss > before + 3 * LARGE
-        deadline = monotonic() + 20
-        while len(process.net_connections("tcp")) > 1:
-            assert monotonic() < deadline, "stalled readers are still connected"
-            sleep(0.1)
-        assert process.memory_info().rss < before + 2 * LARGE
+        until(lambda: process.memory_info().rss > before + 3 * LARGE, "nothing is kept for them")
+        until(lambda: len(process.net_connections("tcp")) <= 1, "stalled readers are still connected")
+        until(lambda: process.memory_info().rss < before + 2 * LARGE, "what was kept for them is not freed")
         for sock in socks:
             with pytest.raises(ConnectionResetError):
                 drain(sock)
