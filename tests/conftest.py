@@ -76,7 +76,8 @@ class Process:
         self.data_dir = tmp / "data"
         self.log = tmp / "log.txt"
         command = [python, "-m", "cloudify", *arguments, "--port", "0", "--data-dir", str(self.data_dir)]
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("CLOUDIFY_")} | (env or {})
+        ours = ("CLOUDIFY_", "MALLOC_")  # Dask sets the second, for workers of a test's cluster, in this process too
+        environment = {k: v for k, v in os.environ.items() if not k.startswith(ours)} | (env or {})
         with self.log.open("w") as log:
             self.process = subprocess.Popen(
                 command, stdout=subprocess.PIPE, stderr=log, text=True, env=environment, cwd=tmp
