@@ -5,7 +5,7 @@ there is as one that was made up.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from time import monotonic
 from typing import Any
 
@@ -115,17 +115,22 @@ def fault(answer: httpx.Response) -> str:
     return ""
 
 
-def ask(client: httpx.Client, operation: Operation, *, examples: int, seed: int, tally: Tally) -> None:
-    """Send so many requests of one operation; what is wrong with an answer is counted."""
-
-    @seeded(seed)
-    @settings(
+def drawn(examples: int, seed: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Have what is given drawn so many times, the same for the same seed; what fails is not made simpler."""
+    many = settings(
         max_examples=examples,
         deadline=None,
         database=None,
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
+    return lambda test: seeded(seed)(many(test))
+
+
+def ask(client: httpx.Client, operation: Operation, *, examples: int, seed: int, tally: Tally) -> None:
+    """Send so many requests of one operation; what is wrong with an answer is counted."""
+
+    @drawn(examples, seed)
     @given(requests(operation))
     def one(asked: tuple[str, dict[str, str]]) -> None:
         path, query = asked

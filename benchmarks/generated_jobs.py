@@ -14,11 +14,11 @@ from typing import Any
 
 import httpx
 import schemathesis
-from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import seed as seeded
+from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema_rs import Draft202012Validator
 
+from benchmarks.generated import drawn
 from benchmarks.servers import demo
 from benchmarks.tally import Tally
 
@@ -140,14 +140,7 @@ def ask(
 ) -> None:
     """Send so many requests of one operation; what is wrong with an answer is counted."""
 
-    @seeded(seed)
-    @settings(
-        max_examples=examples,
-        deadline=None,
-        database=None,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
+    @drawn(examples, seed)
     @given(requests(operation, jobs))
     def one(asked: dict[str, Any]) -> None:
         answer = client.request(**asked)

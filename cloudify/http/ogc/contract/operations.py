@@ -5,14 +5,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from cloudify.http.ogc.contract import bodies, documents
-from cloudify.http.ogc.contract.documents import TEXT, Schema, listed, one_of
+from cloudify.http.ogc.contract.documents import TEXT, WHOLE, Schema, listed, one_of
 from cloudify.http.ogc.links import JSON
 from cloudify.http.ogc.query import MOST, STATES
 from cloudify.http.problems import MEDIA_TYPE
 
 BEARER: Final = "bearer"
 _PACKAGE: Final = "application/ogcapppkg+json"
-_FROM_ZERO: Final[Schema] = {"type": "integer", "minimum": 0}
 _FROM_ONE: Final[Schema] = {"type": "integer", "minimum": 1}
 
 
@@ -76,7 +75,7 @@ def _limit(most: int, default: int) -> dict[str, Any]:
 
 
 _STATUS: Final = _json("its status", documents.STATUS)
-_AFTER: Final = _query("after", "where the page before ended: follow the link `next`", _FROM_ZERO)
+_AFTER: Final = _query("after", "where the page before ended: follow the link `next`", WHOLE)
 _PREFER: Final = _header("Prefer", "`respond-async`, `wait=` and a number of seconds, or both with a comma")
 _KEY: Final = _header(
     "Idempotency-Key",
@@ -120,7 +119,7 @@ _OPERATIONS: Final[Mapping[str, Operation]] = {
             _query("processID", "some of them", listed(TEXT)),
             _query("type", "`process`; of any other there is none", listed(TEXT)),
             _query("datetime", "when they were made: a time, or two with a slash, `..` for an open end", TEXT),
-            _query("minDuration", "seconds", _FROM_ZERO), _query("maxDuration", "seconds", _FROM_ZERO),
+            _query("minDuration", "seconds", WHOLE), _query("maxDuration", "seconds", WHOLE),
             _limit(MOST, 10), {**_AFTER, "schema": TEXT},
         ),
     ),
